@@ -1,0 +1,22 @@
+//! Where opaque bytes rest. Takes keys, rows and blobs, gives them back; nothing else.
+//!
+//! Two small traits: [`Rows`], ordered keys with conditional batches, and [`Blobs`], immutable
+//! bytes by id. Everything a provider or a device keeps is written once over these two.
+//!
+//! Must not know: what a byte means, who owns it, how it is sealed. It links no cryptography but
+//! a checksum. Bytes on disk: docs/spec/store-on-disk.md. Why these engines:
+//! docs/design/store.md.
+#![forbid(unsafe_code)]
+
+mod batch;
+mod blobs;
+mod error;
+pub mod limits;
+mod memory;
+mod rows;
+
+pub use batch::{Batch, Expectation, Op};
+pub use blobs::{BlobId, Blobs, PutDone};
+pub use error::{CommitError, StoreError};
+pub use memory::Memory;
+pub use rows::{CommitDone, Rows, Scan};

@@ -1,0 +1,16 @@
+//! What both sides of Strongroom may see and must agree on.
+//!
+//! Comes in: bytes of strangers. Goes out: ids, entries, capabilities, frames and requests that
+//! were checked. Must not know: keys that open anything, files, sockets, clocks.
+//!
+//! The provider links this crate and never `strongroom-seal` or `strongroom-core`: it can check
+//! who may do what to which opaque bytes, and has no code that could open them.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+pub mod cbor;
+pub mod ids;
+pub mod limits;

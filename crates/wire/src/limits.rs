@@ -1,0 +1,120 @@
+//! Every limit both sides keep, in one place. Comes in: nothing. Goes out: constants with a unit
+//! and a line on what breaks above them. Must not know: anything else.
+//!
+//! A decoder looks here *before* it allocates, counts or recurses.
+
+/// Bytes of one replication frame, with its type. Above it, a phone cannot hold one in memory
+/// beside the chunk it is working on. Room for one whole chunk and its wrapping.
+pub const FRAME_LEN_MAX: usize = 1_114_112;
+
+/// Bytes of one request body. Several frames travel in one request; above it a provider would
+/// have to hold too much for one unfinished request.
+pub const REQUEST_BODY_LEN_MAX: usize = 8 * 1_048_576;
+
+/// Bytes of one request's head (request line and fields). Above it: 431.
+pub const REQUEST_HEAD_LEN_MAX: usize = 65_536;
+
+/// Entries in one request. Above it one commit would hold up the others for too long.
+pub const BATCH_ENTRIES_MAX: usize = 16_384;
+
+/// Bytes of one answer to a pull. The rest is fetched with the next cursor.
+pub const RESPONSE_LEN_MAX: usize = 8 * 1_048_576;
+
+/// Bytes of one sealed chunk, tag included. All but the last of a document are exactly this long.
+pub const CHUNK_SEALED_LEN: usize = 1_048_576;
+
+/// Plaintext bytes in one full chunk.
+pub const CHUNK_PLAIN_LEN: usize = CHUNK_SEALED_LEN - SEAL_TAG_LEN;
+
+/// Bytes an authenticated cipher of suites 1 and 2 adds.
+pub const SEAL_TAG_LEN: usize = 16;
+
+/// Padded plaintext bytes that stand in an entry; longer content goes into chunks.
+pub const INLINE_PLAIN_LEN_MAX: usize = 65_536;
+
+/// Bytes of a sealed part, tag included.
+pub const SEALED_LEN_MAX: usize = INLINE_PLAIN_LEN_MAX + SEAL_TAG_LEN;
+
+/// Bytes of a clear part. The largest is an epoch of 512 wraps (606,208 B) with its lists.
+pub const CLEAR_LEN_MAX: usize = 700_000;
+
+/// Bytes of an encoded entry header: 16 fields and 16 parents.
+pub const HEADER_LEN_MAX: usize = 1_024;
+
+/// Parents of one entry. A merge of more heads is done in two steps.
+pub const PARENTS_MAX: usize = 16;
+
+/// Capabilities in one chain. Above it, a verifier's work could be driven up by a stranger.
+pub const CHAIN_LEN_MAX: usize = 8;
+
+/// Bytes of one encoded capability, signature included.
+pub const CAPABILITY_LEN_MAX: usize = 2_048;
+
+/// Wraps in one epoch. More members are teams (buckets that open buckets).
+pub const EPOCH_WRAPS_MAX: usize = 512;
+
+/// Back keys in one epoch, and epochs it may follow.
+pub const EPOCH_PREV_MAX: usize = 16;
+
+/// Child slots in one epoch.
+pub const EPOCH_CHILDREN_MAX: usize = 1_024;
+
+/// Chunk ids that stand directly in a clear part; more go into reference lists.
+pub const REFERENCES_INLINE_MAX: usize = 16;
+
+/// Reference lists one version may name.
+pub const REFERENCE_LISTS_MAX: usize = 16;
+
+/// Chunk ids in one reference list (1 MiB of ids).
+pub const REFERENCE_LIST_IDS_MAX: usize = 32_768;
+
+/// Chunks a manifest lists directly; above it, the list is sealed into chunks of its own.
+pub const MANIFEST_DIRECT_CHUNKS_MAX: usize = 512;
+
+/// UTF-8 bytes of one document name. What every common file system takes.
+pub const NAME_LEN_MAX: usize = 255;
+
+/// UTF-8 bytes of one whole path inside a bucket.
+pub const PATH_LEN_MAX: usize = 4_096;
+
+/// Directories above one another. Deeper trees are refused at `put`, not at `get`.
+pub const PATH_DEPTH_MAX: usize = 256;
+
+/// Bytes of a symbolic link's target.
+pub const LINK_TARGET_LEN_MAX: usize = 4_096;
+
+/// Nesting of CBOR items in anything we decode.
+pub const CBOR_DEPTH_MAX: usize = 16;
+
+/// Cutoffs in one revoke.
+pub const CUTOFFS_MAX: usize = 1_024;
+
+/// Targets in one revoke.
+pub const REVOKE_TARGETS_MAX: usize = 256;
+
+/// Bytes of a recovery record's plaintext; the record has one size always.
+pub const RECOVERY_PLAIN_LEN: usize = 2_048;
+
+/// Bytes of a recovery record, signature included.
+pub const RECOVERY_RECORD_LEN: usize = 1 + 8 + 1_120 + RECOVERY_PLAIN_LEN + SEAL_TAG_LEN + 64;
+
+/// Recovery records answered to one read: the newest and seven older ones.
+pub const RECOVERY_RECORDS_MAX: usize = 8;
+
+/// Seconds by which `created` of a signed request may differ from the provider's clock.
+pub const CLOCK_SKEW_SECS: u64 = 300;
+
+/// Seconds a session lives at most.
+pub const SESSION_AGE_MAX_SECS: u64 = 3_600;
+
+/// Sessions one key may have open at one provider process.
+pub const SESSIONS_PER_KEY_MAX: usize = 16;
+
+/// Counters a session remembers below the highest it has seen.
+pub const SESSION_WINDOW: u64 = 1_024;
+
+/// Milliseconds an entry's clock may be ahead of the provider's at admission.
+pub const HLC_AHEAD_MAX_MS: u64 = 24 * 3_600 * 1_000;
+
+/// Seconds a capability of a root key to its controller lives: twenty years.
+pub const ROOT_CAPABILITY_AGE_SECS: u64 = 20 * 365 * 24 * 3_600;
