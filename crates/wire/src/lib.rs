@@ -12,5 +12,6 @@
 )]
 
 pub mod cbor;
+pub mod format;
 pub mod ids;
 pub mod limits;
