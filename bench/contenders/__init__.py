@@ -1,0 +1,1 @@
+"""Those who are measured, one per file: ours and the peers."""

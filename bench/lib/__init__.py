@@ -1,0 +1,1 @@
+"""What every row shares: temp folders and processes, measuring, data, tables."""
