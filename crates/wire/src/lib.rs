@@ -12,6 +12,12 @@
 )]
 
 pub mod cbor;
+pub mod chain;
+pub mod clear;
+pub mod entry;
+pub mod fingerprint;
 pub mod format;
+pub mod frame;
 pub mod ids;
 pub mod limits;
+pub mod problem;

@@ -1,0 +1,444 @@
+//! Clear parts of entries: what a provider may read. Comes in: bytes of a stranger. Goes out: the
+//! one typed form per kind. Must not know: keys; a wrap is 1,184 opaque bytes here.
+//!
+//! Bytes: docs/spec/entry.md, "Clear parts". Golden files: vectors/clear/.
+
+use crate::cbor::{CborError, Reader, Writer, strictly_ascending};
+use crate::entry::Kind;
+use crate::ids::{AuthorKey, CapabilityId, ChunkId, DocumentTag, EntryId, MemberTag, PublicKey};
+use crate::limits::{
+    BATCH_ENTRIES_MAX, CAPABILITY_LEN_MAX, CHAIN_LEN_MAX, CUTOFFS_MAX, EPOCH_CHILDREN_MAX,
+    EPOCH_PREV_MAX, EPOCH_WRAPS_MAX, REFERENCE_LISTS_MAX, REFERENCES_INLINE_MAX,
+    REVOKE_TARGETS_MAX,
+};
+
+/// Bytes of a wrap: tag 16 ‖ X-Wing enc 1,120 ‖ sealed key 48.
+pub const WRAP_LEN: usize = 1_184;
+/// Bytes of a sealed 32-byte key.
+pub const SEALED_KEY_LEN: usize = 48;
+/// Bytes of an X-Wing public key.
+pub const KEM_PUBLIC_LEN: usize = 1_216;
+/// Bytes of an X-Wing encapsulation.
+pub const KEM_ENC_LEN: usize = 1_120;
+
+/// The lowest that is accepted in a bucket, for its whole life. Later events only raise it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Floors {
+    /// Lowest generation of suites.
+    pub generation: u8,
+    /// Suites in use, ascending.
+    pub suites: Vec<u8>,
+    /// Argon2id memory, KiB.
+    pub argon_memory_kib: u32,
+    /// Argon2id passes.
+    pub argon_passes: u32,
+}
+
+impl Floors {
+    /// What suite 1 asks.
+    pub fn suite_1() -> Self {
+        Self { generation: 1, suites: vec![1], argon_memory_kib: 65_536, argon_passes: 3 }
+    }
+
+    /// Writes `[generation, suites, memory, passes]`.
+    pub fn write(&self, w: &mut Writer) {
+        w.array(4).uint(u64::from(self.generation)).array(self.suites.len());
+        for suite in &self.suites {
+            w.uint(u64::from(*suite));
+        }
+        w.uint(u64::from(self.argon_memory_kib)).uint(u64::from(self.argon_passes));
+    }
+
+    /// Reads what [`Floors::write`] wrote.
+    pub fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
+        r.array_exact(4)?;
+        let generation = r.u8()?;
+        let count = r.array(8)?;
+        let suites = (0..count).map(|_| r.u8()).collect::<Result<Vec<_>, _>>()?;
+        let floors =
+            Self { generation, suites, argon_memory_kib: r.u32()?, argon_passes: r.u32()? };
+        if floors.suites.is_empty() || !strictly_ascending(&floors.suites) {
+            return Err(CborError::Order);
+        }
+        Ok(floors)
+    }
+}
+
+/// Clear part of a genesis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Genesis {
+    /// Lowest accepted algorithms.
+    pub floors: Floors,
+    /// The bucket's root key; the author of the genesis.
+    pub root_key: PublicKey,
+    /// BLAKE3 of the root key's successor.
+    pub next_root: [u8; 32],
+    /// BLAKE3 of the keys that may register this bucket's heads on a ledger; zero: none.
+    pub ledger_keys: [u8; 32],
+    /// Whether anyone may read.
+    pub public: bool,
+}
+
+/// Clear part of an epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Epoch {
+    /// 1 + the largest `n` among `prev`.
+    pub n: u64,
+    /// Epochs this one follows, ascending.
+    pub prev: Vec<EntryId>,
+    /// Commitment to the epoch key.
+    pub commit_e: [u8; 32],
+    /// Commitment to the content key.
+    pub commit_ck: [u8; 32],
+    /// Wraps of the epoch key, padded to a power of two with dummies, shuffled.
+    pub wraps: Vec<[u8; WRAP_LEN]>,
+    /// For each of `prev`, its epoch key sealed under this epoch's history key.
+    pub back: Vec<[u8; SEALED_KEY_LEN]>,
+    /// This epoch key sealed under the child keys of parent buckets.
+    pub child: Vec<[u8; SEALED_KEY_LEN]>,
+    /// X-Wing key messages are sealed to, where the bucket has a drop.
+    pub drop_key: Option<Box<[u8; KEM_PUBLIC_LEN]>>,
+}
+
+/// Clear part of a member entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// COSE bytes of the capabilities carried: one, or one and the delegation from it.
+    pub capabilities: Vec<Vec<u8>>,
+    /// The key for this member, unless it stands in an epoch.
+    pub wrap: Option<Box<[u8; WRAP_LEN]>>,
+    /// Commitment to the key in `wrap`.
+    pub commitment: Option<[u8; 32]>,
+}
+
+/// What a revoke takes out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RevokeTarget {
+    /// All authors and member keys of one member.
+    Member(MemberTag),
+    /// One device's author.
+    Author(AuthorKey),
+    /// A member key, and what it delegates from now on.
+    MemberKey(PublicKey),
+    /// One capability with all below it.
+    Capability(CapabilityId),
+    /// One document's grants: its key generation goes up.
+    Document(DocumentTag),
+    /// The bucket: deactivated, `pull` only from now on.
+    Bucket,
+}
+
+/// Clear part of a revoke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoke {
+    /// What is taken out, ascending.
+    pub targets: Vec<RevokeTarget>,
+    /// The last entry that counts, for each stopped author; ascending by author.
+    pub cutoffs: Vec<(AuthorKey, u64, EntryId)>,
+}
+
+/// The chunks a version needs, so that a provider keeps them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum References {
+    /// Up to 16 chunks, ascending.
+    Chunks(Vec<ChunkId>),
+    /// Reference lists: objects of ascending chunk ids, stored like chunks.
+    Lists(Vec<ChunkId>),
+}
+
+impl References {
+    /// No chunks: the content stands in the sealed part.
+    pub const NONE: Self = Self::Chunks(Vec::new());
+
+    /// The ids named directly, chunks or lists.
+    pub fn direct(&self) -> &[ChunkId] {
+        match self {
+            Self::Chunks(ids) | Self::Lists(ids) => ids,
+        }
+    }
+}
+
+/// A clear part by kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Clear {
+    /// Founds a bucket.
+    Genesis(Genesis),
+    /// One state of a document.
+    Version(References),
+    /// A new bucket key.
+    Epoch(Epoch),
+    /// A member.
+    Member(Member),
+    /// Something taken out.
+    Revoke(Revoke),
+    /// Nothing is clear in a checkpoint.
+    Checkpoint,
+    /// Versions stay until this second since 1970.
+    Tombstone {
+        /// Seconds since 1970; 0: until a purge.
+        keep_until: u64,
+    },
+    /// What a provider shall drop.
+    Purge {
+        /// Entries whose sealed parts go.
+        entries: Vec<EntryId>,
+        /// Chunks that go.
+        chunks: Vec<ChunkId>,
+    },
+}
+
+impl Clear {
+    /// The canonical bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        match self {
+            Self::Genesis(genesis) => genesis.write(&mut w),
+            Self::Version(references) => references.write(&mut w),
+            Self::Epoch(epoch) => epoch.write(&mut w),
+            Self::Member(member) => member.write(&mut w),
+            Self::Revoke(revoke) => revoke.write(&mut w),
+            Self::Checkpoint => {
+                w.array(0);
+            }
+            Self::Tombstone { keep_until } => {
+                w.array(1).uint(*keep_until);
+            }
+            Self::Purge { entries, chunks } => {
+                w.array(2).array(entries.len());
+                entries.iter().for_each(|id| {
+                    w.bytes(&id.0);
+                });
+                w.array(chunks.len());
+                chunks.iter().for_each(|id| {
+                    w.bytes(&id.0);
+                });
+            }
+        }
+        w.into_bytes()
+    }
+
+    /// Reads the clear part of an entry of this kind. Messages and segments have no form in this
+    /// format number yet and are refused.
+    pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Self, CborError> {
+        let mut r = Reader::new(bytes);
+        let clear = match kind {
+            Kind::Genesis => Self::Genesis(Genesis::read(&mut r)?),
+            Kind::Version => Self::Version(References::read(&mut r)?),
+            Kind::Epoch => Self::Epoch(Epoch::read(&mut r)?),
+            Kind::Member => Self::Member(Member::read(&mut r)?),
+            Kind::Revoke => Self::Revoke(Revoke::read(&mut r)?),
+            Kind::Checkpoint => {
+                r.array_exact(0)?;
+                Self::Checkpoint
+            }
+            Kind::Tombstone => {
+                r.array_exact(1)?;
+                Self::Tombstone { keep_until: r.uint()? }
+            }
+            Kind::Purge => {
+                r.array_exact(2)?;
+                let entries = read_list(&mut r, BATCH_ENTRIES_MAX, EntryId)?;
+                let chunks = read_list(&mut r, BATCH_ENTRIES_MAX, ChunkId)?;
+                Self::Purge { entries, chunks }
+            }
+            Kind::Message | Kind::Segment => return Err(CborError::Unknown),
+        };
+        r.end()?;
+        Ok(clear)
+    }
+}
+
+fn read_list<T: Ord>(
+    r: &mut Reader<'_>,
+    max: usize,
+    make: impl Fn([u8; 32]) -> T,
+) -> Result<Vec<T>, CborError> {
+    let count = r.array(max)?;
+    let list = (0..count).map(|_| r.bytes_exact().map(&make)).collect::<Result<Vec<_>, _>>()?;
+    if strictly_ascending(&list) { Ok(list) } else { Err(CborError::Order) }
+}
+
+fn read_blobs<const N: usize>(r: &mut Reader<'_>, max: usize) -> Result<Vec<[u8; N]>, CborError> {
+    let count = r.array(max)?;
+    (0..count).map(|_| r.bytes_exact()).collect()
+}
+
+fn write_blobs<const N: usize>(w: &mut Writer, blobs: &[[u8; N]]) {
+    w.array(blobs.len());
+    for blob in blobs {
+        w.bytes(blob);
+    }
+}
+
+impl Genesis {
+    fn write(&self, w: &mut Writer) {
+        w.array(5);
+        self.floors.write(w);
+        w.bytes(&self.root_key.0).bytes(&self.next_root).bytes(&self.ledger_keys);
+        w.bool(self.public);
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
+        r.array_exact(5)?;
+        Ok(Self {
+            floors: Floors::read(r)?,
+            root_key: PublicKey(r.bytes_exact()?),
+            next_root: r.bytes_exact()?,
+            ledger_keys: r.bytes_exact()?,
+            public: r.bool()?,
+        })
+    }
+}
+
+impl Epoch {
+    fn write(&self, w: &mut Writer) {
+        w.array(8).uint(self.n).array(self.prev.len());
+        for id in &self.prev {
+            w.bytes(&id.0);
+        }
+        w.bytes(&self.commit_e).bytes(&self.commit_ck);
+        write_blobs(w, &self.wraps);
+        write_blobs(w, &self.back);
+        write_blobs(w, &self.child);
+        w.option(self.drop_key.as_deref(), |w, key| {
+            w.bytes(key);
+        });
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
+        r.array_exact(8)?;
+        let epoch = Self {
+            n: r.uint()?,
+            prev: read_list(r, EPOCH_PREV_MAX, EntryId)?,
+            commit_e: r.bytes_exact()?,
+            commit_ck: r.bytes_exact()?,
+            wraps: read_blobs(r, EPOCH_WRAPS_MAX)?,
+            back: read_blobs(r, EPOCH_PREV_MAX)?,
+            child: read_blobs(r, EPOCH_CHILDREN_MAX)?,
+            drop_key: r.option(|r| r.bytes_exact().map(Box::new))?,
+        };
+        let sound = epoch.n >= 1
+            && (epoch.n == 1) == epoch.prev.is_empty()
+            && epoch.back.len() == epoch.prev.len()
+            && epoch.wraps.len() >= 8
+            && epoch.wraps.len().is_power_of_two()
+            && (epoch.child.is_empty() || epoch.child.len().is_power_of_two());
+        if sound { Ok(epoch) } else { Err(CborError::Limit) }
+    }
+}
+
+impl Member {
+    fn write(&self, w: &mut Writer) {
+        w.array(3).array(self.capabilities.len());
+        for capability in &self.capabilities {
+            w.bytes(capability);
+        }
+        w.option(self.wrap.as_deref(), |w, wrap| {
+            w.bytes(wrap);
+        });
+        w.option(self.commitment, |w, commitment| {
+            w.bytes(&commitment);
+        });
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
+        r.array_exact(3)?;
+        let count = r.array(CHAIN_LEN_MAX)?;
+        if !(1..=2).contains(&count) {
+            return Err(CborError::Limit);
+        }
+        let capabilities = (0..count)
+            .map(|_| r.bytes(CAPABILITY_LEN_MAX).map(<[u8]>::to_vec))
+            .collect::<Result<Vec<_>, _>>()?;
+        let wrap = r.option(|r| r.bytes_exact().map(Box::new))?;
+        let commitment = r.option(Reader::bytes_exact)?;
+        if wrap.is_some() == commitment.is_some() {
+            Ok(Self { capabilities, wrap, commitment })
+        } else {
+            Err(CborError::Limit)
+        }
+    }
+}
+
+impl RevokeTarget {
+    fn write(&self, w: &mut Writer) {
+        match self {
+            Self::Member(tag) => w.array(2).uint(0).bytes(&tag.0),
+            Self::Author(key) => w.array(2).uint(1).bytes(&key.0),
+            Self::MemberKey(key) => w.array(2).uint(2).bytes(&key.0),
+            Self::Capability(id) => w.array(2).uint(3).bytes(&id.0),
+            Self::Document(tag) => w.array(2).uint(4).bytes(&tag.0),
+            Self::Bucket => w.array(1).uint(5),
+        };
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
+        let len = r.array(2)?;
+        let target = match (len, r.uint()?) {
+            (2, 0) => Self::Member(MemberTag(r.bytes_exact()?)),
+            (2, 1) => Self::Author(AuthorKey(r.bytes_exact()?)),
+            (2, 2) => Self::MemberKey(PublicKey(r.bytes_exact()?)),
+            (2, 3) => Self::Capability(CapabilityId(r.bytes_exact()?)),
+            (2, 4) => Self::Document(DocumentTag(r.bytes_exact()?)),
+            (1, 5) => Self::Bucket,
+            _ => return Err(CborError::Unknown),
+        };
+        Ok(target)
+    }
+}
+
+impl Revoke {
+    fn write(&self, w: &mut Writer) {
+        w.array(2).array(self.targets.len());
+        for target in &self.targets {
+            target.write(w);
+        }
+        w.array(self.cutoffs.len());
+        for (author, seq, id) in &self.cutoffs {
+            w.array(3).bytes(&author.0).uint(*seq).bytes(&id.0);
+        }
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
+        r.array_exact(2)?;
+        let count = r.array(REVOKE_TARGETS_MAX)?;
+        let targets = (0..count).map(|_| RevokeTarget::read(r)).collect::<Result<Vec<_>, _>>()?;
+        let count = r.array(CUTOFFS_MAX)?;
+        let cutoffs = (0..count)
+            .map(|_| {
+                r.array_exact(3)?;
+                Ok((AuthorKey(r.bytes_exact()?), r.uint()?, EntryId(r.bytes_exact()?)))
+            })
+            .collect::<Result<Vec<_>, CborError>>()?;
+        let authors: Vec<_> = cutoffs.iter().map(|cutoff| cutoff.0).collect();
+        if targets.is_empty() || !strictly_ascending(&targets) || !strictly_ascending(&authors) {
+            return Err(CborError::Order);
+        }
+        Ok(Self { targets, cutoffs })
+    }
+}
+
+impl References {
+    fn write(&self, w: &mut Writer) {
+        let form = u64::from(matches!(self, Self::Lists(_)));
+        w.array(2).uint(form).array(self.direct().len());
+        for id in self.direct() {
+            w.bytes(&id.0);
+        }
+    }
+
+    fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
+        r.array_exact(2)?;
+        match r.uint()? {
+            0 => read_list(r, REFERENCES_INLINE_MAX, ChunkId).map(Self::Chunks),
+            1 => {
+                // Lists ascend across their borders, so their own ids need no order.
+                let count = r.array(REFERENCE_LISTS_MAX)?;
+                let lists =
+                    (0..count).map(|_| r.bytes_exact().map(ChunkId)).collect::<Result<_, _>>()?;
+                Ok(Self::Lists(lists))
+            }
+            _ => Err(CborError::Unknown),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! Frames of the replication protocol. Comes in: bytes of a peer. Goes out: typed frames. Must not
+//! know: keys, or what carries the bytes.
+//!
+//! A frame is u32 length (big-endian) ‖ CBOR array `[type, …]`. Over HTTPS several frames make up
+//! one request body and one answer; the provider keeps no state between them: the device sends its
+//! cursor back. Bytes: docs/spec/replication.md. Golden files: vectors/frame/.
+
+use crate::cbor::{CborError, Reader, Writer};
+use crate::entry::{Entry, EntryError};
+use crate::ids::{ChunkId, DocumentTag};
+use crate::limits::{BATCH_ENTRIES_MAX, CHUNK_SEALED_LEN, FRAME_LEN_MAX};
+
+/// A place in the order in which one provider received a bucket's entries. Trusted for nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// Random name of the provider's log; new after a restore or renumbering.
+    pub log: [u8; 8],
+    /// How many entries the provider had numbered.
+    pub at: u64,
+}
+
+/// What part of a bucket an exchange covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// All of it.
+    Bucket,
+    /// One document, with the control log.
+    Document(DocumentTag),
+}
+
+/// One frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// Opens an exchange: format numbers, and the salt of its fingerprints.
+    Hello {
+        /// Format numbers the sender speaks.
+        formats: Vec<u8>,
+        /// For all fingerprints of this exchange.
+        salt: [u8; 16],
+    },
+    /// Asks for what came since.
+    Since {
+        /// Part of the bucket.
+        area: Area,
+        /// Last cursor; none: from the start.
+        cursor: Option<Cursor>,
+    },
+    /// The cursor after the entries sent; none: the one asked for is unknown here.
+    CursorIs {
+        /// Where the sender's log stands now, as far as it was sent.
+        cursor: Option<Cursor>,
+        /// Whether more can be fetched at once with this cursor.
+        more: bool,
+    },
+    /// Entries, predecessors first.
+    Entries(Vec<Entry>),
+    /// Asks for a chunk, or a range of it.
+    Want {
+        /// Which.
+        chunk: ChunkId,
+        /// First byte.
+        offset: u32,
+        /// Bytes.
+        len: u32,
+    },
+    /// A chunk, or a range of it.
+    Chunk {
+        /// Which.
+        chunk: ChunkId,
+        /// First byte.
+        offset: u32,
+        /// The bytes.
+        data: Vec<u8>,
+    },
+    /// The sender's whole set in this area, for comparison.
+    Done {
+        /// Entries.
+        count: u64,
+        /// See `fingerprint`.
+        fingerprint: [u8; 16],
+    },
+}
+
+/// Frame numbers; 3 ROOT, 4 RANGES, 8 CHECKPOINT and 10 SUBSCRIBE are kept for the other ways of
+/// replication.
+const HELLO: u64 = 0;
+const SINCE: u64 = 1;
+const CURSOR: u64 = 2;
+const ENTRIES: u64 = 5;
+const WANT: u64 = 6;
+const CHUNK: u64 = 7;
+const DONE: u64 = 9;
+
+/// Why bytes are not a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// Not the canonical form, or over a limit.
+    #[error("not a frame: {0}")]
+    Form(#[from] CborError),
+    /// An entry in it is none.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+}
+
+/// Splits one frame off the front of `bytes`: its body and the rest. `None`: it is not all here.
+pub fn split(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, FrameError> {
+    let Some((head, rest)) = bytes.split_first_chunk::<4>() else { return Ok(None) };
+    let len = u32::from_be_bytes(*head) as usize;
+    if len > FRAME_LEN_MAX {
+        return Err(CborError::Limit.into());
+    }
+    Ok(rest.split_at_checked(len))
+}
+
+/// Reads all frames of one body.
+pub fn decode_all(mut bytes: &[u8]) -> Result<Vec<Frame>, FrameError> {
+    let mut frames = Vec::new();
+    while !bytes.is_empty() {
+        let (body, rest) = split(bytes)?.ok_or(CborError::Cut)?;
+        frames.push(Frame::decode(body)?);
+        bytes = rest;
+    }
+    Ok(frames)
+}
+
+/// Packs encoded entries into as few ENTRIES frames as fit, appended to `out`. An entry too large
+/// for a frame is impossible: see `limits`.
+pub fn write_entries<'a>(out: &mut Vec<u8>, entries: impl IntoIterator<Item = &'a [u8]>) {
+    let mut pending: Vec<&[u8]> = Vec::new();
+    let mut len = 0;
+    for entry in entries {
+        if !pending.is_empty()
+            && (len + entry.len() > FRAME_LEN_MAX - 64 || pending.len() == BATCH_ENTRIES_MAX)
+        {
+            flush_entries(out, &pending, len);
+            pending.clear();
+            len = 0;
+        }
+        len += entry.len();
+        pending.push(entry);
+    }
+    if !pending.is_empty() {
+        flush_entries(out, &pending, len);
+    }
+}
+
+fn flush_entries(out: &mut Vec<u8>, entries: &[&[u8]], len: usize) {
+    let mut head = Writer::with_capacity(16);
+    head.array(2).uint(ENTRIES).array(entries.len());
+    let head = head.into_bytes();
+    out.reserve(4 + head.len() + len);
+    out.extend_from_slice(&((head.len() + len) as u32).to_be_bytes());
+    out.extend_from_slice(&head);
+    for entry in entries {
+        out.extend_from_slice(entry);
+    }
+}
+
+impl Frame {
+    /// Appends length and CBOR to `out`.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let mut w = Writer::new();
+        match self {
+            Self::Hello { formats, salt } => {
+                w.array(3).uint(HELLO).bytes(formats).bytes(salt);
+            }
+            Self::Since { area, cursor } => {
+                w.array(3).uint(SINCE);
+                match area {
+                    Area::Bucket => w.null(),
+                    Area::Document(tag) => w.bytes(&tag.0),
+                };
+                write_cursor(&mut w, *cursor);
+            }
+            Self::CursorIs { cursor, more } => {
+                w.array(3).uint(CURSOR);
+                write_cursor(&mut w, *cursor);
+                w.bool(*more);
+            }
+            Self::Entries(entries) => {
+                w.array(2).uint(ENTRIES).array(entries.len());
+                for entry in entries {
+                    w.raw(&entry.encode());
+                }
+            }
+            Self::Want { chunk, offset, len } => {
+                w.array(4).uint(WANT).bytes(&chunk.0);
+                w.uint(u64::from(*offset)).uint(u64::from(*len));
+            }
+            Self::Chunk { chunk, offset, data } => {
+                write_chunk(out, *chunk, *offset, data);
+                return;
+            }
+            Self::Done { count, fingerprint } => {
+                w.array(3).uint(DONE).uint(*count).bytes(fingerprint);
+            }
+        }
+        let body = w.into_bytes();
+        out.extend_from_slice(&(body.len() as u32).to_be_bytes());
+        out.extend_from_slice(&body);
+    }
+
+    /// Reads one frame's body.
+    pub fn decode(body: &[u8]) -> Result<Self, FrameError> {
+        if body.len() > FRAME_LEN_MAX {
+            return Err(CborError::Limit.into());
+        }
+        let mut r = Reader::new(body);
+        let fields = r.array(4)?;
+        let kind = r.uint()?;
+        let frame = match (kind, fields) {
+            (HELLO, 3) => {
+                let formats = r.bytes(16)?.to_vec();
+                Self::Hello { formats, salt: r.bytes_exact()? }
+            }
+            (SINCE, 3) => {
+                let tag = r.option(Reader::bytes_exact)?;
+                let area = tag.map_or(Area::Bucket, |tag| Area::Document(DocumentTag(tag)));
+                Self::Since { area, cursor: read_cursor(&mut r)? }
+            }
+            (CURSOR, 3) => Self::CursorIs { cursor: read_cursor(&mut r)?, more: r.bool()? },
+            (ENTRIES, 2) => {
+                let count = r.array(BATCH_ENTRIES_MAX)?;
+                let entries = (0..count).map(|_| Entry::read(&mut r)).collect::<Result<_, _>>()?;
+                Self::Entries(entries)
+            }
+            (WANT, 4) => {
+                let chunk = ChunkId(r.bytes_exact()?);
+                Self::Want { chunk, offset: r.u32()?, len: r.u32()? }
+            }
+            (CHUNK, 4) => {
+                let chunk = ChunkId(r.bytes_exact()?);
+                let offset = r.u32()?;
+                Self::Chunk { chunk, offset, data: r.bytes(CHUNK_SEALED_LEN)?.to_vec() }
+            }
+            (DONE, 3) => Self::Done { count: r.uint()?, fingerprint: r.bytes_exact()? },
+            _ => return Err(CborError::Unknown.into()),
+        };
+        r.end()?;
+        Ok(frame)
+    }
+}
+
+/// Appends a CHUNK frame without copying the data twice.
+pub fn write_chunk(out: &mut Vec<u8>, chunk: ChunkId, offset: u32, data: &[u8]) {
+    let mut w = Writer::with_capacity(data.len() + 64);
+    w.array(4).uint(CHUNK).bytes(&chunk.0).uint(u64::from(offset)).bytes(data);
+    let body = w.into_bytes();
+    out.reserve(4 + body.len());
+    out.extend_from_slice(&(body.len() as u32).to_be_bytes());
+    out.extend_from_slice(&body);
+}
+
+fn write_cursor(w: &mut Writer, cursor: Option<Cursor>) {
+    w.option(cursor, |w, cursor| {
+        w.array(2).bytes(&cursor.log).uint(cursor.at);
+    });
+}
+
+fn read_cursor(r: &mut Reader<'_>) -> Result<Option<Cursor>, CborError> {
+    r.option(|r| {
+        r.array_exact(2)?;
+        Ok(Cursor { log: r.bytes_exact()?, at: r.uint()? })
+    })
+}
