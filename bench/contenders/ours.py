@@ -4,35 +4,22 @@ Without the agent every command opens the key store (Argon2id); with it, the age
 time and memory count as the client's.
 """
 
-import os
 import re
 
 from lib import tools
 from lib.measure import Meter, run
+from lib.scope import naming
 
 from .base import Contender
 
 READY = r'"url"\s*:\s*"([^"]+)"'
 
 
-def serve(scope, folder, data):
-    """Starts a provider; the server's handle, its `match[1]` is the URL."""
-    return scope.serve([tools.strongroom(), "serve", "--data", data, "--listen", "127.0.0.1:0",
-                        "--json"], READY, env={"STRONGROOM_HOME": str(folder / "provider-home")})
-
-
-def with_home(home):
-    """Processes whose environment names this replica: the agent, if there is one."""
-    mark, found = f"STRONGROOM_HOME={home}".encode(), []
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            try:
-                with open(f"/proc/{name}/environ", "rb") as f:
-                    if mark in f.read().split(b"\0"):
-                        found.append(int(name))
-            except OSError:
-                pass
-    return found
+def serve(scope, folder, data, command=None):
+    """Starts a provider; gives the server's handle, whose `match[1]` is the URL."""
+    return scope.serve([*(command or [tools.strongroom(), "serve"]), "--data", data, "--listen",
+                        "127.0.0.1:0", "--json"], READY,
+                       env={"STRONGROOM_HOME": str(folder / "provider-home")})
 
 
 class Ours(Contender):
@@ -51,11 +38,11 @@ class Ours(Contender):
         server = serve(self.scope, self.folder, self.store)
         self.servers.append(server)
         port = int(re.search(r":(\d+)", server.match[1])[1])
-        url = f"http://127.0.0.1:{self.through(port)}"
+        self.url = f"http://127.0.0.1:{self.through(port)}"
         self.home, secret = self.folder / "home", self.folder / "secret"
         secret.write_text("correct horse battery staple\n")
         self.env = {"STRONGROOM_HOME": str(self.home), "STRONGROOM_PASSPHRASE_FILE": str(secret)}
-        self.command("init", "--provider", url, "--yes", "--json")
+        self.command("init", "--provider", self.url, "--yes", "--json")
         if self.agent:
             self.command("unlock")
 
@@ -63,8 +50,13 @@ class Ours(Contender):
         """Runs one command unmeasured; its output."""
         return run([tools.strongroom(), *words], self.env)[0]
 
+    def agents(self):
+        """Processes that outlive the commands which started them."""
+        servers = {s.pid for s in self.servers}
+        return [pid for pid in naming(self.home.parent) if pid not in servers]
+
     def meter(self):
-        return Meter(self.servers, with_home(self.home) if self.agent else ())
+        return Meter(self.servers, self.agents() if self.agent else ())
 
     def do_put(self, meter, source):
         meter.run([tools.strongroom(), "put", source, "/stored"], self.env)

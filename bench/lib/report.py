@@ -30,7 +30,7 @@ class Goal:
         heading, divisor, _ = COLUMNS[self.metric]
         sign = "≥" if self.at_least else "≤"
         if self.peers:
-            return f"{self.work}: {heading} {sign} {self.factor:g} × {' or '.join(self.peers)}"
+            return f"{self.work}: {heading} {sign} {self.factor:.3g} × {' or '.join(self.peers)}"
         return f"{self.work}: {heading} {sign} {self.factor / divisor:g}"
 
 
@@ -66,14 +66,14 @@ class Report:
         """[(goal, which of ours, value or ratio, "met" | "missed" | "not run")]."""
         out = []
         for goal in self.goals:
-            present = [o for o in self.ours if o in self.samples.get(goal.work, {})]
+            present = [o for o in self.ours if self.median(goal.work, o, goal.metric) is not None]
             for who in present or [self.ours[0]]:
                 mine = self.median(goal.work, who, goal.metric)
                 beside = [v for p in goal.peers
                           if (v := self.median(goal.work, p, goal.metric)) is not None]
                 if mine is None or (goal.peers and not beside):
                     out.append((goal, who, None, "not run"))
-                    continue
+                    break  # the same for all of ours
                 # The better peer counts: the harder reading of the goal.
                 best = (max(beside) if goal.at_least else min(beside)) if beside else 1
                 ratio = mine / best if best else float("inf")

@@ -60,6 +60,20 @@ def family(pid):
     return found
 
 
+def naming(folder):
+    """Processes whose environment names something in this temp folder: detached ones of ours."""
+    mark, found = f"{folder}/".encode(), []
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/environ", "rb") as f:
+                    if mark in f.read():
+                        found.append(int(name))
+            except OSError:
+                pass  # it ended, or is not ours to read
+    return found
+
+
 class Server:
     """A running process, ready. `match` is what its ready line said, `ready_s` how long it took."""
 
@@ -109,6 +123,8 @@ class Scope:
         for old in out.glob("tmp-*"):
             # Left by a harness that was killed. Only if its process is gone.
             if not Path(f"/proc/{old.name[4:]}").exists():
+                for pid in naming(old):
+                    os.kill(pid, signal.SIGKILL)
                 self._remove(old)
         self.root = out / f"tmp-{os.getpid()}"
         self.root.mkdir()
