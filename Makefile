@@ -1,0 +1,42 @@
+# Two commands to start: `make demo` and `make test`. The rest is for people who work on it.
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+CARGO ?= cargo
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: demo test check fmt lint docs build release fuzz bench clean need
+
+demo: need ## A provider, a vault, a real tree in and out, the device lost and recovered.
+	@scripts/demo
+
+test: need ## All tests.
+	@$(CARGO) test --workspace --locked
+
+check: need fmt lint docs test ## What CI runs: format, lints, docs, tests.
+
+fmt:
+	@$(CARGO) fmt --all --check
+
+lint:
+	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+docs:
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet
+
+build: need
+	@$(CARGO) build --workspace --locked
+
+release: need ## Both binaries, stripped, static.
+	@scripts/release
+
+fuzz: need ## A minute for each decoder; FUZZ_SECS changes it.
+	@fuzz/run
+
+bench: need ## The comparison with other stores on this machine; see bench/README.md.
+	@bench/run
+
+clean:
+	@$(CARGO) clean
+
+need:
+	@scripts/need
