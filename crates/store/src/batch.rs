@@ -147,10 +147,7 @@ impl Batch {
             return too_large("a batch, in operations", BATCH_OPS_MAX);
         }
         let keys = self.expectations.iter().map(Expectation::key);
-        if keys
-            .chain(self.ops.iter().map(Op::key))
-            .any(|key| key.len() > KEY_BYTES_MAX)
-        {
+        if keys.chain(self.ops.iter().map(Op::key)).any(|key| key.len() > KEY_BYTES_MAX) {
             return too_large("a key, in bytes", KEY_BYTES_MAX);
         }
         let over = |op: &Op| matches!(op, Op::Put(_, value) if value.len() > VALUE_BYTES_MAX);

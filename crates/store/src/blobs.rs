@@ -114,10 +114,7 @@ impl<B: Blobs + ?Sized> Blobs for Arc<B> {
 /// Refuses blobs above the limit. Every engine calls it before anything else.
 pub(crate) fn check_blob_limits(blobs: &[(BlobId, Vec<u8>)]) -> Result<(), StoreError> {
     if blobs.iter().any(|(_, bytes)| bytes.len() > BLOB_BYTES_MAX) {
-        return Err(StoreError::TooLarge {
-            what: "a blob, in bytes",
-            max: BLOB_BYTES_MAX,
-        });
+        return Err(StoreError::TooLarge { what: "a blob, in bytes", max: BLOB_BYTES_MAX });
     }
     Ok(())
 }

@@ -54,10 +54,7 @@ impl StoreError {
     pub fn from_io(doing: &str, error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
-            _ => Self::Io {
-                doing: doing.to_owned(),
-                why: error.to_string(),
-            },
+            _ => Self::Io { doing: doing.to_owned(), why: error.to_string() },
         }
     }
 

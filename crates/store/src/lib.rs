@@ -10,13 +10,20 @@
 
 mod batch;
 mod blobs;
+mod checksum;
 mod error;
 pub mod limits;
 mod memory;
+mod report;
 mod rows;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 pub use batch::{Batch, Expectation, Op};
 pub use blobs::{BlobId, Blobs, PutDone};
 pub use error::{CommitError, StoreError};
 pub use memory::Memory;
+pub use report::Report;
 pub use rows::{CommitDone, Rows, Scan};
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;

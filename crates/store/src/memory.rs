@@ -62,11 +62,7 @@ impl Rows for Memory {
         let snapshot = Arc::clone(&lock(&self.rows));
         let to = scan.to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut range = snapshot.range::<[u8], _>((Bound::Included(scan.from.as_slice()), to));
-        while let Some((key, value)) = if scan.reverse {
-            range.next_back()
-        } else {
-            range.next()
-        } {
+        while let Some((key, value)) = if scan.reverse { range.next_back() } else { range.next() } {
             if visit(key, value).is_break() {
                 break;
             }
@@ -115,11 +111,7 @@ impl Blobs for Memory {
     fn list(&self, after: Option<BlobId>, limit: usize) -> Result<Vec<BlobId>, StoreError> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let held = lock(&self.blobs);
-        Ok(held
-            .range((from, Bound::Unbounded))
-            .take(limit)
-            .map(|(id, _)| *id)
-            .collect())
+        Ok(held.range((from, Bound::Unbounded)).take(limit).map(|(id, _)| *id).collect())
     }
 }
 

@@ -34,20 +34,12 @@ impl Scan {
 
     /// The rows with `from <= key < to`.
     pub fn range(from: impl Into<Vec<u8>>, to: impl Into<Vec<u8>>) -> Self {
-        Self {
-            from: from.into(),
-            to: Some(to.into()),
-            reverse: false,
-        }
+        Self { from: from.into(), to: Some(to.into()), reverse: false }
     }
 
     /// The rows with `from <= key`.
     pub fn from(from: impl Into<Vec<u8>>) -> Self {
-        Self {
-            from: from.into(),
-            to: None,
-            reverse: false,
-        }
+        Self { from: from.into(), to: None, reverse: false }
     }
 
     /// The rows whose keys begin with `prefix`.
@@ -62,11 +54,7 @@ impl Scan {
             to.push(last + 1);
             to
         });
-        Self {
-            from,
-            to,
-            reverse: false,
-        }
+        Self { from, to, reverse: false }
     }
 
     /// The same rows from the greatest key down.
@@ -111,8 +99,7 @@ pub trait Rows: Send + Sync + 'static {
         let (tell, told) = mpsc::sync_channel(1);
         self.submit(batch, Box::new(move |result| drop(tell.send(result))));
         // An engine that died drops `done`, and with it the sender.
-        told.recv()
-            .unwrap_or(Err(CommitError::Store(StoreError::Closed)))
+        told.recv().unwrap_or(Err(CommitError::Store(StoreError::Closed)))
     }
 }
 
