@@ -12,9 +12,11 @@
 )]
 
 pub mod api;
+pub mod capability;
 pub mod cbor;
 pub mod chain;
 pub mod clear;
+pub mod cose;
 pub mod entry;
 pub mod fingerprint;
 pub mod format;
@@ -22,3 +24,5 @@ pub mod frame;
 pub mod ids;
 pub mod limits;
 pub mod problem;
+pub mod thumbprint;
+pub mod walk;

@@ -7,6 +7,10 @@
 /// beside the chunk it is working on. Room for one whole chunk and its wrapping.
 pub const FRAME_LEN_MAX: usize = 1_114_112;
 
+/// Frames in one request body or answer. Above it, tiny frames would take many times their bytes
+/// in memory. Room for a full body of small (512-byte) frames.
+pub const FRAMES_MAX: usize = 16_384;
+
 /// Bytes of one request body. Several frames travel in one request; above it a provider would
 /// have to hold too much for one unfinished request.
 pub const REQUEST_BODY_LEN_MAX: usize = 8 * 1_048_576;
@@ -118,3 +122,33 @@ pub const HLC_AHEAD_MAX_MS: u64 = 24 * 3_600 * 1_000;
 
 /// Seconds a capability of a root key to its controller lives: twenty years.
 pub const ROOT_CAPABILITY_AGE_SECS: u64 = 20 * 365 * 24 * 3_600;
+
+/// Delegations a capability may still allow. One less than a chain is long.
+pub const CAPABILITY_DEPTH_MAX: u8 = 7;
+
+/// Bytes of an encoded chain: every capability and the heads around it.
+pub const CHAIN_BYTES_MAX: usize = CHAIN_LEN_MAX * (CAPABILITY_LEN_MAX + 3) + 1;
+
+/// Seconds since 1970 that a capability may name: the end of the year 9999. Above it, sums with a
+/// tolerance could overflow and dates have no common text form.
+pub const TIME_SECS_MAX: u64 = 253_402_300_799;
+
+/// Seconds the fresh key lives to which the holder of a link with `uses` delegates.
+pub const USE_KEY_AGE_MAX_SECS: u64 = 3_600;
+
+/// Verified chains a provider remembers. Above it, the one not used for longest is forgotten and
+/// verified again when it comes back.
+pub const VERIFIED_CHAINS_MAX: usize = 4_096;
+
+/// Nonces of signed requests a provider remembers. Above it, it refuses signed requests (not
+/// those in sessions) until the oldest have run out, because forgetting one would allow a replay.
+pub const NONCES_MAX: usize = 65_536;
+
+/// Bytes of one HTTP signature's parameters. Ours are below 300.
+pub const SIGNATURE_INPUT_LEN_MAX: usize = 1_024;
+
+/// Bytes of the body that opens a session; the largest holds an X-Wing public key.
+pub const SESSION_OPEN_LEN_MAX: usize = 1_280;
+
+/// Bytes of the answer to it; the largest holds an X-Wing ciphertext and a signature.
+pub const SESSION_ANSWER_LEN_MAX: usize = 1_280;
