@@ -11,6 +11,8 @@
 mod batch;
 mod blobs;
 mod checksum;
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod error;
 pub mod limits;
 mod memory;

@@ -1,0 +1,6 @@
+//! All tests of the store that use it as others do.
+#![allow(missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
+
+mod sqlite;
+mod suite;
