@@ -409,8 +409,8 @@ impl Capability {
     /// Makes `child` a delegation of this capability: sets its parent and checks, by the rules
     /// the verifier uses, that it widens nothing. The holder's key signs the result with
     /// [`Capability::issue`].
-    pub fn attenuate(&self, child: Claims) -> Result<Claims, Refusal> {
-        let child = Claims { parent: Some(self.id), ..child };
+    pub fn attenuate(&self, child: &Claims) -> Result<Claims, Refusal> {
+        let child = Claims { parent: Some(self.id), ..child.clone() };
         child.check().map_err(|_| Refusal::Form)?;
         walk::may_follow(&Strongroom::PAIRS, &child, &self.claims)?;
         Ok(child)

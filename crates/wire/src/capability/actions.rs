@@ -83,7 +83,7 @@ pub struct Actions(u16);
 
 impl Actions {
     /// Bytes of the longest text form: all names and the spaces between them.
-    pub const TEXT_LEN_MAX: usize = 68;
+    pub const TEXT_LEN_MAX: usize = 69;
     /// Nothing. No capability holds this.
     pub const NONE: Self = Self(0);
     /// Everything.
