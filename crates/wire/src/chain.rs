@@ -99,39 +99,54 @@ pub fn verify_signature(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) ->
 /// Makes a batch of new entries of one bucket authentic, or names the first that is not.
 ///
 /// `tip` gives the last known entry of an author; what comes in must continue from there without
-/// a gap. Entries that are already held must have been taken out before.
+/// a gap. Entries that are already held must have been taken out before. The batch may come in
+/// any order and name an entry twice; what goes out holds each once and every author's entries
+/// ascending. (Parents are another matter: see `control`.)
 pub fn authenticate(
     bucket: BucketId,
     entries: Vec<Entry>,
     tip: impl Fn(&AuthorKey) -> Option<Tip>,
 ) -> Result<Vec<Verified<Entry>>, ChainError> {
-    let mut runs: BTreeMap<AuthorKey, Vec<&Entry>> = BTreeMap::new();
-    for entry in &entries {
+    let mut runs: BTreeMap<AuthorKey, Vec<Entry>> = BTreeMap::new();
+    let mut order = Vec::with_capacity(entries.len());
+    for entry in entries {
         if entry.bucket() != bucket {
             return Err(ChainError { entry: entry.id(), reason: ChainFault::Bucket });
         }
+        order.push(entry.header().author);
         runs.entry(entry.header().author).or_default().push(entry);
     }
-    for (author, run) in &mut runs {
-        run.sort_by_key(|entry| entry.header().seq);
-        check_run(run, tip(author))?;
+    let mut sorted = BTreeMap::new();
+    for (author, mut run) in runs {
+        // Of two copies the one with a good signature is kept, whichever came first; else a
+        // stranger's unsigned copy could spoil an honest author's run.
+        run.sort_by_key(|entry| (entry.header().seq, entry.id()));
+        run.dedup_by(|copy, kept| {
+            let same = copy.id() == kept.id();
+            if same && copy.signature() != kept.signature() && !signature_holds(kept) {
+                core::mem::swap(copy, kept);
+            }
+            same
+        });
+        check_run(&run, tip(&author))?;
+        sorted.insert(author, run.into_iter());
     }
-    Ok(entries.into_iter().map(Verified).collect())
+    // Every author's places in the batch are filled with its entries, ascending.
+    Ok(order.iter().filter_map(|author| sorted.get_mut(author)?.next()).map(Verified).collect())
 }
 
 /// One author's run, ascending: unbroken from the tip, and signed at its end.
-fn check_run(run: &[&Entry], tip: Option<Tip>) -> Result<(), ChainError> {
+fn check_run(run: &[Entry], tip: Option<Tip>) -> Result<(), ChainError> {
     let mut before = tip;
     let mut clock = None;
     for entry in run {
         let header = entry.header();
         let fail = |reason| Err(ChainError { entry: entry.id(), reason });
-        let due = before.map_or(0, |tip| tip.seq + 1);
-        if header.seq < due {
-            return fail(ChainFault::Fork);
-        }
-        if header.seq > due {
-            return fail(ChainFault::Gap);
+        let due = before.map_or(Some(0), |tip| tip.seq.checked_add(1));
+        match due {
+            Some(due) if header.seq > due => return fail(ChainFault::Gap),
+            Some(due) if header.seq == due => {}
+            _ => return fail(ChainFault::Fork),
         }
         if header.prev != before.map_or(EntryId::ZERO, |tip| tip.id) {
             return fail(ChainFault::Fork);

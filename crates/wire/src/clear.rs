@@ -205,13 +205,13 @@ impl Clear {
             }
             Self::Purge { entries, chunks } => {
                 w.array(2).array(entries.len());
-                entries.iter().for_each(|id| {
+                for id in entries {
                     w.bytes(&id.0);
-                });
+                }
                 w.array(chunks.len());
-                chunks.iter().for_each(|id| {
+                for id in chunks {
                     w.bytes(&id.0);
-                });
+                }
             }
         }
         w.into_bytes()
@@ -239,6 +239,9 @@ impl Clear {
                 r.array_exact(2)?;
                 let entries = read_list(&mut r, BATCH_ENTRIES_MAX, EntryId)?;
                 let chunks = read_list(&mut r, BATCH_ENTRIES_MAX, ChunkId)?;
+                if entries.is_empty() && chunks.is_empty() {
+                    return Err(CborError::Limit);
+                }
                 Self::Purge { entries, chunks }
             }
             Kind::Message | Kind::Segment => return Err(CborError::Unknown),
@@ -432,11 +435,21 @@ impl References {
         match r.uint()? {
             0 => read_list(r, REFERENCES_INLINE_MAX, ChunkId).map(Self::Chunks),
             1 => {
-                // Lists ascend across their borders, so their own ids need no order.
+                // Lists ascend across their borders, so their own ids need no order; but none may
+                // stand twice, and no list at all has one form only: no chunks.
                 let count = r.array(REFERENCE_LISTS_MAX)?;
-                let lists =
-                    (0..count).map(|_| r.bytes_exact().map(ChunkId)).collect::<Result<_, _>>()?;
-                Ok(Self::Lists(lists))
+                let lists = (0..count)
+                    .map(|_| r.bytes_exact().map(ChunkId))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let doubled = lists
+                    .iter()
+                    .enumerate()
+                    .any(|(at, id)| lists.iter().skip(at + 1).any(|o| o == id));
+                match (lists.is_empty(), doubled) {
+                    (true, _) => Err(CborError::Limit),
+                    (_, true) => Err(CborError::Order),
+                    _ => Ok(Self::Lists(lists)),
+                }
             }
             _ => Err(CborError::Unknown),
         }

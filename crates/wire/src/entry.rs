@@ -368,6 +368,10 @@ impl Entry {
         };
         let clear = r.bytes(CLEAR_LEN_MAX)?.to_vec();
         let sealed = if r.is_array() {
+            // Nothing cannot be purged: an entry without a sealed part has one form.
+            if header.sealed_len == 0 {
+                return Err(CborError::Unknown.into());
+            }
             r.array_exact(1)?;
             Sealed::Gone(r.bytes_exact()?)
         } else {

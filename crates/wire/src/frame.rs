@@ -8,7 +8,7 @@
 use crate::cbor::{CborError, Reader, Writer};
 use crate::entry::{Entry, EntryError};
 use crate::ids::{ChunkId, DocumentTag};
-use crate::limits::{BATCH_ENTRIES_MAX, CHUNK_SEALED_LEN, FRAME_LEN_MAX};
+use crate::limits::{BATCH_ENTRIES_MAX, CHUNK_SEALED_LEN, FRAME_LEN_MAX, FRAMES_MAX};
 
 /// A place in the order in which one provider received a bucket's entries. Trusted for nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,8 +102,11 @@ pub enum FrameError {
     Entry(#[from] EntryError),
 }
 
+/// A frame's body, and the bytes after it.
+pub type Split<'a> = (&'a [u8], &'a [u8]);
+
 /// Splits one frame off the front of `bytes`: its body and the rest. `None`: it is not all here.
-pub fn split(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, FrameError> {
+pub fn split(bytes: &[u8]) -> Result<Option<Split<'_>>, FrameError> {
     let Some((head, rest)) = bytes.split_first_chunk::<4>() else { return Ok(None) };
     let len = u32::from_be_bytes(*head) as usize;
     if len > FRAME_LEN_MAX {
@@ -117,6 +120,10 @@ pub fn decode_all(mut bytes: &[u8]) -> Result<Vec<Frame>, FrameError> {
     let mut frames = Vec::new();
     while !bytes.is_empty() {
         let (body, rest) = split(bytes)?.ok_or(CborError::Cut)?;
+        // A small frame takes more memory than bytes; without this, 8 MiB would become 64.
+        if frames.len() == FRAMES_MAX {
+            return Err(CborError::Limit.into());
+        }
         frames.push(Frame::decode(body)?);
         bytes = rest;
     }
@@ -211,6 +218,9 @@ impl Frame {
         let frame = match (kind, fields) {
             (HELLO, 3) => {
                 let formats = r.bytes(16)?.to_vec();
+                if formats.is_empty() {
+                    return Err(CborError::Limit.into());
+                }
                 Self::Hello { formats, salt: r.bytes_exact()? }
             }
             (SINCE, 3) => {
@@ -226,12 +236,16 @@ impl Frame {
             }
             (WANT, 4) => {
                 let chunk = ChunkId(r.bytes_exact()?);
-                Self::Want { chunk, offset: r.u32()?, len: r.u32()? }
+                let (offset, len) = (r.u32()?, r.u32()?);
+                check_range(offset, len as usize)?;
+                Self::Want { chunk, offset, len }
             }
             (CHUNK, 4) => {
                 let chunk = ChunkId(r.bytes_exact()?);
                 let offset = r.u32()?;
-                Self::Chunk { chunk, offset, data: r.bytes(CHUNK_SEALED_LEN)?.to_vec() }
+                let data = r.bytes(CHUNK_SEALED_LEN)?;
+                check_range(offset, data.len())?;
+                Self::Chunk { chunk, offset, data: data.to_vec() }
             }
             (DONE, 3) => Self::Done { count: r.uint()?, fingerprint: r.bytes_exact()? },
             _ => return Err(CborError::Unknown.into()),
@@ -239,6 +253,12 @@ impl Frame {
         r.end()?;
         Ok(frame)
     }
+}
+
+/// A range of a chunk lies inside the longest chunk there is.
+fn check_range(offset: u32, len: usize) -> Result<(), CborError> {
+    let end = (offset as usize).checked_add(len).ok_or(CborError::Limit)?;
+    if end > CHUNK_SEALED_LEN { Err(CborError::Limit) } else { Ok(()) }
 }
 
 /// Appends a CHUNK frame without copying the data twice.

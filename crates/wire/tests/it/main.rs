@@ -1,0 +1,16 @@
+//! One binary for all integration tests of this crate: formats against their golden files, and
+//! the stories of entries, chains and frames.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod arbitrary;
+mod chain;
+mod entry;
+mod frame;
+mod golden;
+mod make_api;
+mod make_chain;
+mod make_clear;
+mod make_entry;
+mod make_frame;
+mod samples;
+mod vectors;

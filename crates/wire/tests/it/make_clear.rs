@@ -1,0 +1,304 @@
+//! Makes vectors/clear: the clear part of every kind.
+
+use strongroom_wire::clear::{Clear, Member, References, Revoke, RevokeTarget};
+use strongroom_wire::entry::Kind;
+use strongroom_wire::ids::{
+    AuthorKey, CapabilityId, ChunkId, DocumentTag, EntryId, MemberTag, PublicKey,
+};
+
+use crate::golden::Book;
+use crate::samples::{blob, epoch_clear, genesis_clear, ids, list, uint};
+use crate::vectors::CLEAR_KINDS;
+
+const NULL: u8 = 0xf6;
+
+fn floors(generation: u64, suites: &[u64]) -> Vec<u8> {
+    let suites = list(&suites.iter().map(|suite| uint(*suite)).collect::<Vec<_>>());
+    list(&[uint(generation), suites, uint(65_536), uint(3)])
+}
+
+#[test]
+fn genesis() {
+    let good = Clear::Genesis(genesis_clear()).encode();
+    let with = |floors: Vec<u8>, root: Vec<u8>, public: Vec<u8>| {
+        list(&[floors, root, blob(&[0x44; 32]), blob(&[0; 32]), public])
+    };
+    let (root, no) = (blob(&[1; 32]), vec![0xf4]);
+    let mut public = genesis_clear();
+    public.public = true;
+    Book::new("clear/genesis", "clear genesis")
+        .case("private", "ok", "a bucket only its members open", &good)
+        .case("public", "ok", "anyone may read", &Clear::Genesis(public).encode())
+        .case("two suites", "ok", "2 is allowed beside 1", &{
+            with(floors(1, &[1, 2]), root.clone(), no.clone())
+        })
+        .case("cut", "cut", "the last byte is missing", &good[..good.len() - 1])
+        .case("trailing", "trailing", "a byte too many", &[&good[..], &[0]].concat())
+        .case("no suites", "order", "a bucket without any algorithm", &{
+            with(floors(1, &[]), root.clone(), no.clone())
+        })
+        .case("suites descending", "order", "suites ascend", &{
+            with(floors(1, &[2, 1]), root.clone(), no.clone())
+        })
+        .case("a suite twice", "order", "one list has one form", &{
+            with(floors(1, &[1, 1]), root.clone(), no.clone())
+        })
+        .case("nine suites", "limit", "at most eight", &{
+            with(floors(1, &[1, 2, 3, 4, 5, 6, 7, 8, 9]), root.clone(), no.clone())
+        })
+        .case("generation 256", "limit", "one byte", &{
+            with(floors(256, &[1]), root.clone(), no.clone())
+        })
+        .case("short root key", "limit", "32 bytes", &{
+            with(floors(1, &[1]), blob(&[1; 31]), no.clone())
+        })
+        .case("public as 1", "type", "true or false", &with(floors(1, &[1]), root, uint(1)))
+        .case("four fields", "limit", "five are due", &list(&[uint(0), uint(0), uint(0), uint(0)]))
+        .settle();
+}
+
+#[test]
+fn version() {
+    let chunks = |bytes: &[u8]| {
+        Clear::Version(References::Chunks(bytes.iter().map(|byte| ChunkId([*byte; 32])).collect()))
+    };
+    let form = |form: u64, bytes: &[u8]| list(&[uint(form), ids(bytes)]);
+    let sixteen: Vec<u8> = (1..=16).collect();
+    let seventeen: Vec<u8> = (1..=17).collect();
+    Book::new("clear/version", "clear version")
+        .case("inline", "ok", "no chunks: the content stands in the entry", &chunks(&[]).encode())
+        .case("16 chunks", "ok", "as many as stand directly", &chunks(&sixteen).encode())
+        .case("lists", "ok", "lists keep the order of what they list", &form(1, &[9, 3]))
+        .case("17 chunks", "limit", "more go into lists", &form(0, &seventeen))
+        .case("chunks descending", "order", "chunks ascend", &form(0, &[2, 1]))
+        .case("a chunk twice", "order", "none twice", &form(0, &[1, 1]))
+        .case("17 lists", "limit", "at most 16", &form(1, &seventeen))
+        .case("a list twice", "order", "its chunks would stand twice", &form(1, &[3, 9, 3]))
+        .case("no lists", "limit", "no chunks has one form only", &form(1, &[]))
+        .case("form 2", "unknown", "there are two forms", &form(2, &[]))
+        .case("one field", "limit", "form and list", &list(&[uint(0)]))
+        .case("chunk of 31 bytes", "limit", "a hash is 32 bytes", &{
+            list(&[uint(0), list(&[blob(&[1; 31])])])
+        })
+        .case("announced, not there", "cut", "16 chunks in no bytes", &[0x82, 0x00, 0x90])
+        .case("empty", "cut", "no bytes at all", &[])
+        .settle();
+}
+
+/// The eight items of an epoch with some replaced.
+fn epoch_with(changes: &[(usize, Vec<u8>)]) -> Vec<u8> {
+    let wraps = list(&vec![blob(&[0x77; 1_184]); 8]);
+    let mut all = vec![
+        uint(1),
+        list(&[]),
+        blob(&[0x55; 32]),
+        blob(&[0x66; 32]),
+        wraps,
+        list(&[]),
+        list(&[]),
+        vec![NULL],
+    ];
+    for (at, item) in changes {
+        all[*at].clone_from(item);
+    }
+    list(&all)
+}
+
+#[test]
+fn epoch() {
+    let wraps = |count: usize| (4, list(&vec![blob(&[0x77; 1_184]); count]));
+    let back = |count: usize| (5, list(&vec![blob(&[0x88; 48]); count]));
+    let child = |count: usize| (6, list(&vec![blob(&[0x99; 48]); count]));
+    let mut dropping = epoch_clear();
+    dropping.drop_key = Some(Box::new([0xaa; 1_216]));
+    Book::new("clear/epoch", "clear epoch")
+        .case("first", "ok", "eight wraps, nothing before", &Clear::Epoch(epoch_clear()).encode())
+        .case("with a drop", "ok", "the drop's public key", &Clear::Epoch(dropping).encode())
+        .case("merging two", "ok", "names both epochs and opens both", &{
+            epoch_with(&[(0, uint(8)), (1, ids(&[1, 2])), back(2), child(4), wraps(16)])
+        })
+        .case("n of 0", "limit", "the first is 1", &epoch_with(&[(0, uint(0))]))
+        .case("first after another", "limit", "only n = 1 has none before", &{
+            epoch_with(&[(1, ids(&[1])), back(1)])
+        })
+        .case("second after none", "limit", "n = 2 follows something", &epoch_with(&[(0, uint(2))]))
+        .case("one back key missing", "limit", "one for each epoch before", &{
+            epoch_with(&[(0, uint(2)), (1, ids(&[1, 2])), back(1)])
+        })
+        .case("previous descending", "order", "ids ascend", &{
+            epoch_with(&[(0, uint(2)), (1, ids(&[2, 1])), back(2)])
+        })
+        .case("17 previous", "limit", "at most 16", &{
+            epoch_with(&[(0, uint(2)), (1, ids(&(1..=17).collect::<Vec<_>>())), back(17)])
+        })
+        .case("four wraps", "limit", "at least eight, or the number of members shows", &{
+            epoch_with(&[wraps(4)])
+        })
+        .case("nine wraps", "limit", "a power of two", &epoch_with(&[wraps(9)]))
+        .case("1,024 wraps", "limit", "at most 512: an entry must fit one frame", &{
+            epoch_with(&[(4, [vec![0x99, 4, 0], vec![0; 2_000]].concat())])
+        })
+        .case("three child slots", "limit", "a power of two", &epoch_with(&[child(3)]))
+        .case("wrap one byte short", "limit", "a wrap is 1,184 bytes", &{
+            let mut wraps = vec![blob(&[0x77; 1_184]); 7];
+            wraps.push(blob(&[0x77; 1_183]));
+            epoch_with(&[(4, list(&wraps))])
+        })
+        .case("drop key one byte short", "limit", "1,216 bytes", &{
+            epoch_with(&[(7, blob(&[0xaa; 1_215]))])
+        })
+        .case("drop key as false", "type", "bytes or null", &epoch_with(&[(7, vec![0xf4])]))
+        .case("seven fields", "limit", "eight are due", &list(&vec![uint(1); 7]))
+        .settle();
+}
+
+#[test]
+fn member() {
+    let good = |wrap: bool, count: usize| {
+        Clear::Member(Member {
+            capabilities: vec![vec![0xd2, 0x84]; count],
+            wrap: wrap.then(|| Box::new([0x77; 1_184])),
+            commitment: wrap.then_some([0x55; 32]),
+        })
+    };
+    let with = |capabilities: &[Vec<u8>], wrap: Vec<u8>, commitment: Vec<u8>| {
+        list(&[list(capabilities), wrap, commitment])
+    };
+    let cap = blob(&[0xd2, 0x84]);
+    let null = vec![NULL];
+    Book::new("clear/member", "clear member")
+        .case("in an epoch", "ok", "the key stands in the epoch", &good(false, 1).encode())
+        .case("with its own wrap", "ok", "granted inside an epoch", &good(true, 1).encode())
+        .case(
+            "acceptance",
+            "ok",
+            "a capability and the delegation from it",
+            &good(true, 2).encode(),
+        )
+        .case("no capability", "limit", "one or two", &with(&[], null.clone(), null.clone()))
+        .case("three capabilities", "limit", "one or two", &{
+            with(&vec![cap.clone(); 3], null.clone(), null.clone())
+        })
+        .case("capability too long", "limit", "at most 2,048 bytes", &{
+            with(&[blob(&[0; 2_049])], null.clone(), null.clone())
+        })
+        .case("wrap without commitment", "limit", "nobody could tell what it opens to", &{
+            with(std::slice::from_ref(&cap), blob(&[0x77; 1_184]), null.clone())
+        })
+        .case("commitment without wrap", "limit", "a promise of no key", &{
+            with(std::slice::from_ref(&cap), null.clone(), blob(&[0x55; 32]))
+        })
+        .case("short wrap", "limit", "1,184 bytes", &{
+            with(std::slice::from_ref(&cap), blob(&[0x77; 1_183]), blob(&[0x55; 32]))
+        })
+        .case("capability as text", "type", "bytes", &with(&[vec![0x60]], null.clone(), null))
+        .settle();
+}
+
+#[test]
+fn revoke() {
+    let target = |form: u64, bytes: &[u8]| list(&[uint(form), blob(bytes)]);
+    let bucket = list(&[uint(5)]);
+    let cutoff = |byte: u8| list(&[blob(&[byte; 32]), uint(7), blob(&[9; 32])]);
+    let with = |targets: &[Vec<u8>], cutoffs: &[Vec<u8>]| list(&[list(targets), list(cutoffs)]);
+    let all = Revoke {
+        targets: vec![
+            RevokeTarget::Member(MemberTag([1; 16])),
+            RevokeTarget::Author(AuthorKey([2; 32])),
+            RevokeTarget::MemberKey(PublicKey([3; 32])),
+            RevokeTarget::Capability(CapabilityId([4; 32])),
+            RevokeTarget::Document(DocumentTag([5; 16])),
+            RevokeTarget::Bucket,
+        ],
+        cutoffs: vec![
+            (AuthorKey([1; 32]), 0, EntryId([6; 32])),
+            (AuthorKey([2; 32]), u64::MAX, EntryId([7; 32])),
+        ],
+    };
+    let many = |count: u16| {
+        let tag = |n: u16| [n.to_be_bytes().to_vec(), vec![0; 14]].concat();
+        (0..count).map(|n| target(0, &tag(n))).collect::<Vec<_>>()
+    };
+    let one = [target(0, &[1; 16])];
+    Book::new("clear/revoke", "clear revoke")
+        .case("every target", "ok", "one of each, two cutoffs", &Clear::Revoke(all).encode())
+        .case("bucket", "ok", "deactivated", &with(std::slice::from_ref(&bucket), &[]))
+        .case("256 targets", "ok", "as many as there may be", &with(&many(256), &[]))
+        .case("no target", "order", "a revoke of nothing", &with(&[], &[]))
+        .case("257 targets", "limit", "at most 256", &with(&many(257), &[]))
+        .case("targets descending", "order", "ascending by form, then bytes", &{
+            with(&[bucket.clone(), target(0, &[1; 16])], &[])
+        })
+        .case("a target twice", "order", "one set has one form", &{
+            with(&[target(1, &[1; 32]), target(1, &[1; 32])], &[])
+        })
+        .case("target 6", "unknown", "no such target", &with(&[target(6, &[1; 16])], &[]))
+        .case("bucket with bytes", "unknown", "there is only this bucket", &{
+            with(&[target(5, &[1; 16])], &[])
+        })
+        .case("member without a tag", "unknown", "which member?", &{
+            with(&[list(&[uint(0)])], &[])
+        })
+        .case("author of 16 bytes", "limit", "an author is 32 bytes", &{
+            with(&[target(1, &[1; 16])], &[])
+        })
+        .case("cutoffs descending", "order", "ascending by author", &{
+            with(&one, &[cutoff(2), cutoff(1)])
+        })
+        .case("two cutoffs of one author", "order", "which would count?", &{
+            with(&one, &[cutoff(1), cutoff(1)])
+        })
+        .case("cutoff without an id", "limit", "author, seq and id", &{
+            with(&one, &[list(&[blob(&[1; 32]), uint(7)])])
+        })
+        .case("1,025 cutoffs", "limit", "at most 1,024", &{
+            list(&[list(&one), [vec![0x99, 4, 1], vec![0; 1_100]].concat()])
+        })
+        .settle();
+}
+
+#[test]
+fn the_short_ones() {
+    Book::new("clear/checkpoint", "clear checkpoint")
+        .case("empty", "ok", "nothing is clear in a checkpoint", &Clear::Checkpoint.encode())
+        .case("a field", "limit", "nothing may be clear here", &list(&[uint(0)]))
+        .case("no bytes", "cut", "even nothing is an empty array", &[])
+        .settle();
+    let keep = |keep_until| Clear::Tombstone { keep_until }.encode();
+    Book::new("clear/tombstone", "clear tombstone")
+        .case("until a purge", "ok", "zero", &keep(0))
+        .case("until a second", "ok", "seconds since 1970", &keep(1_800_000_000))
+        .case("negative", "type", "before 1970", &list(&[vec![0x20]]))
+        .case("null", "type", "zero stands for none", &list(&[vec![NULL]]))
+        .case("two fields", "limit", "one is due", &list(&[uint(0), uint(0)]))
+        .settle();
+    for name in ["message", "segment"] {
+        let decoder = format!("clear {name}");
+        assert!(CLEAR_KINDS.iter().any(|(kind, _)| *kind == decoder));
+        Book::new(&format!("clear/{name}"), &decoder)
+            .case("empty array", "unknown", "no form in this format number", &list(&[]))
+            .case("no bytes", "unknown", "no form in this format number", &[])
+            .settle();
+    }
+    assert!(Clear::decode(Kind::Message, &[]).is_err());
+}
+
+#[test]
+fn purge() {
+    let good = Clear::Purge {
+        entries: vec![EntryId([1; 32]), EntryId([2; 32])],
+        chunks: vec![ChunkId([3; 32])],
+    };
+    let with = |entries: &[u8], chunks: &[u8]| list(&[ids(entries), ids(chunks)]);
+    Book::new("clear/purge", "clear purge")
+        .case("entries and chunks", "ok", "two sealed parts and a chunk", &good.encode())
+        .case("only chunks", "ok", "an older version's content", &with(&[], &[1]))
+        .case("nothing", "limit", "a purge of nothing", &with(&[], &[]))
+        .case("entries descending", "order", "ids ascend", &with(&[2, 1], &[]))
+        .case("a chunk twice", "order", "none twice", &with(&[], &[1, 1]))
+        .case("16,385 entries", "limit", "at most one batch", &{
+            [vec![0x82, 0x99, 0x40, 0x01], vec![0; 17_000]].concat()
+        })
+        .case("one list", "limit", "two are due", &list(&[ids(&[1])]))
+        .settle();
+}
