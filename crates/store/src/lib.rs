@@ -15,6 +15,8 @@ mod checksum;
 pub mod conformance;
 mod error;
 pub mod limits;
+#[cfg(feature = "local")]
+mod local;
 mod memory;
 mod report;
 mod rows;
@@ -24,6 +26,8 @@ mod sqlite;
 pub use batch::{Batch, Expectation, Op};
 pub use blobs::{BlobId, Blobs, PutDone};
 pub use error::{CommitError, StoreError};
+#[cfg(feature = "local")]
+pub use local::{Collected, Local};
 pub use memory::Memory;
 pub use report::Report;
 pub use rows::{CommitDone, Rows, Scan};

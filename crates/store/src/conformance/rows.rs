@@ -37,7 +37,11 @@ fn batch(build: impl FnOnce(&mut Batch)) -> Batch {
 }
 
 fn put<R: Rows>(store: &R, key: &[u8], value: &[u8]) {
-    store.commit(batch(|b| drop(b.put(key, value)))).unwrap();
+    store
+        .commit(batch(|b| {
+            b.put(key, value);
+        }))
+        .unwrap();
 }
 
 fn collect<R: Rows + ?Sized>(store: &R, scan: &Scan) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -56,7 +60,11 @@ fn a_value_comes_back_and_goes<R: Rows>(store: &R) {
     assert_eq!(store.get(b"k").unwrap().as_deref(), Some(&b"v"[..]));
     put(store, b"k", b"");
     assert_eq!(store.get(b"k").unwrap().as_deref(), Some(&b""[..]), "empty is not absent");
-    store.commit(batch(|b| drop(b.delete(b"k").delete(b"never")))).unwrap();
+    store
+        .commit(batch(|b| {
+            b.delete(b"k").delete(b"never");
+        }))
+        .unwrap();
     assert_eq!(store.get(b"k").unwrap(), None);
     assert!(collect(store, &Scan::all()).is_empty());
 }
@@ -68,17 +76,33 @@ fn a_batch_is_all_or_nothing<R: Rows>(store: &R) {
     }));
     assert_eq!(refused, Err(CommitError::Conflict { key: b"taken".to_vec() }));
     assert_eq!(collect(store, &Scan::all()), [(b"taken".to_vec(), b"1".to_vec())]);
-    let wrong = store.commit(batch(|b| drop(b.expect_equals(b"taken", b"2").delete(b"taken"))));
+    let wrong = store.commit(batch(|b| {
+        b.expect_equals(b"taken", b"2").delete(b"taken");
+    }));
     assert_eq!(wrong, Err(CommitError::Conflict { key: b"taken".to_vec() }));
-    let empty = store.commit(batch(|b| drop(b.expect_equals(b"nothing", b""))));
+    let empty = store.commit(batch(|b| {
+        b.expect_equals(b"nothing", b"");
+    }));
     assert_eq!(empty, Err(CommitError::Conflict { key: b"nothing".to_vec() }));
-    store.commit(batch(|b| drop(b.expect_equals(b"taken", b"1").delete(b"taken")))).unwrap();
+    store
+        .commit(batch(|b| {
+            b.expect_equals(b"taken", b"1").delete(b"taken");
+        }))
+        .unwrap();
     assert_eq!(store.get(b"taken").unwrap(), None);
 }
 
 fn expectations_look_before_the_batch<R: Rows>(store: &R) {
-    store.commit(batch(|b| drop(b.put(b"k", b"1").expect_absent(b"k")))).unwrap();
-    store.commit(batch(|b| drop(b.put(b"k", b"2").expect_equals(b"k", b"1")))).unwrap();
+    store
+        .commit(batch(|b| {
+            b.put(b"k", b"1").expect_absent(b"k");
+        }))
+        .unwrap();
+    store
+        .commit(batch(|b| {
+            b.put(b"k", b"2").expect_equals(b"k", b"1");
+        }))
+        .unwrap();
     assert_eq!(store.get(b"k").unwrap().as_deref(), Some(&b"2"[..]));
 }
 
@@ -92,7 +116,13 @@ fn the_later_change_stays<R: Rows>(store: &R) {
 }
 
 fn scans_go_both_ways_and_stop<R: Rows>(store: &R) {
-    store.commit(batch(|b| (0..10_u8).for_each(|i| drop(b.put([b'k', i], [i]))))).unwrap();
+    store
+        .commit(batch(|b| {
+            (0..10_u8).for_each(|i| {
+                b.put([b'k', i], [i]);
+            })
+        }))
+        .unwrap();
     let keys = |scan: &Scan| -> Vec<u8> {
         collect(store, scan).iter().map(|(_, value)| value[0]).collect()
     };
@@ -130,7 +160,11 @@ fn keys_at_the_edges_keep_their_order<R: Rows>(store: &R) {
         vec![0xff; KEY_BYTES_MAX],
     ];
     store
-        .commit(batch(|b| keys.iter().for_each(|key| drop(b.put(key.clone(), key.clone())))))
+        .commit(batch(|b| {
+            keys.iter().for_each(|key| {
+                b.put(key.clone(), key.clone());
+            })
+        }))
         .unwrap();
     let found: Vec<_> = collect(store, &Scan::all()).into_iter().map(|(key, _)| key).collect();
     assert_eq!(found, keys);
@@ -153,10 +187,18 @@ fn what_is_too_large_is_refused<R: Rows>(store: &R) {
             "{refused:?}"
         );
     };
-    too_large(batch(|b| drop(b.put(vec![2; KEY_BYTES_MAX + 1], b""))));
-    too_large(batch(|b| drop(b.delete(vec![2; KEY_BYTES_MAX + 1]))));
-    too_large(batch(|b| drop(b.expect_absent(vec![2; KEY_BYTES_MAX + 1]))));
-    too_large(batch(|b| drop(b.put(b"k", vec![0; VALUE_BYTES_MAX + 1]))));
+    too_large(batch(|b| {
+        b.put(vec![2; KEY_BYTES_MAX + 1], b"");
+    }));
+    too_large(batch(|b| {
+        b.delete(vec![2; KEY_BYTES_MAX + 1]);
+    }));
+    too_large(batch(|b| {
+        b.expect_absent(vec![2; KEY_BYTES_MAX + 1]);
+    }));
+    too_large(batch(|b| {
+        b.put(b"k", vec![0; VALUE_BYTES_MAX + 1]);
+    }));
     let mut whole = Batch::new();
     while whole.byte_len() <= BATCH_BYTES_MAX {
         whole.put((whole.byte_len() as u64).to_be_bytes(), vec![0; VALUE_BYTES_MAX]);
@@ -195,7 +237,12 @@ fn an_empty_batch_waits_for_those_before<R: Rows>(store: &R) {
             result.unwrap();
             done.fetch_add(1, Ordering::SeqCst);
         };
-        store.submit(batch(|b| drop(b.put([i], [i]))), Box::new(count));
+        store.submit(
+            batch(|b| {
+                b.put([i], [i]);
+            }),
+            Box::new(count),
+        );
     }
     store.commit(Batch::new()).unwrap();
     assert_eq!(done.load(Ordering::SeqCst), 20);
@@ -257,7 +304,13 @@ fn counting_together_loses_nothing<R: Rows>(store: &Arc<R>) {
 fn a_scan_is_a_snapshot<R: Rows>(store: &Arc<R>) {
     // Writers move all rows from one number to the next in one batch each.
     const ROWS: u8 = 50;
-    let all = |n: u8| batch(|b| (0..ROWS).for_each(|i| drop(b.put([i], [n]))));
+    let all = |n: u8| {
+        batch(|b| {
+            (0..ROWS).for_each(|i| {
+                b.put([i], [n]);
+            })
+        })
+    };
     store.commit(all(0)).unwrap();
     let stop = Mutex::new(false);
     thread::scope(|scope| {
@@ -285,7 +338,13 @@ fn a_scan_is_a_snapshot<R: Rows>(store: &Arc<R>) {
 }
 
 fn a_visitor_may_use_the_store<R: Rows>(store: &R) {
-    store.commit(batch(|b| (0..10_u8).for_each(|i| drop(b.put([i], [i]))))).unwrap();
+    store
+        .commit(batch(|b| {
+            (0..10_u8).for_each(|i| {
+                b.put([i], [i]);
+            })
+        }))
+        .unwrap();
     let mut seen = 0;
     let visit = &mut |key: &[u8], value: &[u8]| {
         assert_eq!(store.get(key).unwrap().as_deref(), Some(value));

@@ -76,7 +76,8 @@ impl Header {
     /// `None`: these bytes were never written here as a header.
     pub(super) fn decode(bytes: &[u8], key: &[u8; 32], file: u64, offset: u64) -> Option<Self> {
         let bytes = bytes.get(..HEADER)?;
-        if !bytes.starts_with(&MAGIC) || bytes[88..] != header_check(key, file, offset, &bytes[..88])
+        if !bytes.starts_with(&MAGIC)
+            || bytes[88..] != header_check(key, file, offset, &bytes[..88])
         {
             return None;
         }

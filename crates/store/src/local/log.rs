@@ -91,7 +91,8 @@ impl Files {
     }
 
     fn create(&self, number: u64) -> Result<Arc<File>, StoreError> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(self.path(number));
+        let file =
+            OpenOptions::new().read(true).write(true).create_new(true).open(self.path(number));
         let file = file.map_err(|e| StoreError::from_io("make a log file", &e))?;
         sync_dir(&self.dir)?;
         Ok(self.keep(number, file))
