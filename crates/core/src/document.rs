@@ -187,10 +187,11 @@ impl VersionBody {
     }
 }
 
-/// Digest of a content from the digests of its pieces of 1,048,560 bytes (the last may be
-/// shorter; the empty content is one empty piece): BLAKE3 over the pieces' BLAKE3, one after the
-/// other. Pieces can be hashed apart from one another, and a put that goes on after a stop need
-/// not read again what it had sent.
+/// Digest of a content from the digests of its pieces: BLAKE3 over the pieces' BLAKE3, one after
+/// the other. The pieces are those that are sealed, padding included, of 1,048,560 bytes (the last
+/// may be shorter); content that stands in the entry is one piece without padding. So pieces can
+/// be hashed apart from one another, and a put that goes on after a stop need not read again what
+/// it had sent. Two equal contents have equal digests under the same padding.
 ///
 /// ```
 /// use strongroom_core::document::{digest, digest_of};
@@ -205,11 +206,7 @@ pub fn digest(pieces: impl IntoIterator<Item = [u8; 32]>) -> [u8; 32] {
     *hasher.finalize().as_bytes()
 }
 
-/// [`digest`] of a content that is all here.
+/// [`digest`] of a content that stands in the entry.
 pub fn digest_of(content: &[u8]) -> [u8; 32] {
-    use strongroom_wire::limits::CHUNK_PLAIN_LEN;
-    if content.is_empty() {
-        return digest([*blake3::hash(b"").as_bytes()]);
-    }
-    digest(content.chunks(CHUNK_PLAIN_LEN).map(|piece| *blake3::hash(piece).as_bytes()))
+    digest([*blake3::hash(content).as_bytes()])
 }

@@ -1,1 +1,17 @@
-//! placeholder
+//! What a member of a bucket can work out: documents, versions, the tree, who is who.
+//!
+//! Comes in: verified entries, opened with keys the caller holds. Goes out: state, and new entries.
+//! Must not know: clocks, randomness, disks, sockets; all of these come as arguments, so that a
+//! test is a loop, a crash replays from a seed and a browser runs the same code.
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
+
+pub mod document;
+pub mod founding;
+pub mod joining;
+pub mod keyring;
+pub mod parts;
+pub mod writer;

@@ -1,0 +1,119 @@
+//! L1 · The keys a member holds in one bucket. Takes epoch keys; gives the key of one document in
+//! one epoch, and opened sealed parts. Must not know: who else holds them, where they are kept.
+
+use std::collections::BTreeMap;
+
+use strongroom_seal::aead::OpenError;
+use strongroom_seal::keys::{Commitment, ContentKey, DocumentKey, EpochKey, Nonce};
+use strongroom_seal::part::{self, PartHeader};
+use strongroom_seal::suite::Suite;
+use strongroom_wire::cbor::CborError;
+use strongroom_wire::chain::Verified;
+use strongroom_wire::entry::{Entry, Kind};
+use strongroom_wire::ids::{BucketId, DocumentTag, EntryId};
+use zeroize::Zeroizing;
+
+use crate::document::VersionBody;
+
+/// Why an entry does not open. One error for a wrong key and a changed byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EntryOpenError {
+    /// This member has no key of its epoch.
+    #[error("no key here opens this epoch")]
+    NoKey,
+    /// The sealed part was purged.
+    #[error("the sealed part was purged")]
+    Purged,
+    /// Changed, cut, or sealed under another key.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// It opened, and says something this format does not know.
+    #[error("what is sealed is not of this format: {0}")]
+    Form(#[from] CborError),
+    /// Its algorithms are not in use here.
+    #[error("its suite is not in use in this bucket")]
+    Suite,
+}
+
+/// One epoch's keys.
+#[derive(Debug)]
+struct EpochKeys {
+    epoch: EpochKey,
+    content: ContentKey,
+}
+
+/// All epochs of one bucket that this member can open.
+#[derive(Debug)]
+pub struct Keyring {
+    bucket: BucketId,
+    epochs: BTreeMap<EntryId, EpochKeys>,
+}
+
+impl Keyring {
+    /// An empty keyring.
+    pub const fn new(bucket: BucketId) -> Self {
+        Self { bucket, epochs: BTreeMap::new() }
+    }
+
+    /// The bucket.
+    pub const fn bucket(&self) -> BucketId {
+        self.bucket
+    }
+
+    /// Adds an epoch whose key was checked against its commitments.
+    pub fn add(&mut self, id: EntryId, epoch: EpochKey) {
+        let content = epoch.content(self.bucket);
+        self.epochs.insert(id, EpochKeys { epoch, content });
+    }
+
+    /// Whether this epoch can be opened.
+    pub fn has(&self, epoch: &EntryId) -> bool {
+        self.epochs.contains_key(epoch)
+    }
+
+    /// The key of an epoch.
+    pub fn epoch(&self, epoch: &EntryId) -> Option<&EpochKey> {
+        self.epochs.get(epoch).map(|keys| &keys.epoch)
+    }
+
+    /// The content key of an epoch.
+    pub fn content(&self, epoch: &EntryId) -> Option<&ContentKey> {
+        self.epochs.get(epoch).map(|keys| &keys.content)
+    }
+
+    /// Every epoch here with its key.
+    pub fn iter(&self) -> impl Iterator<Item = (&EntryId, &EpochKey)> {
+        self.epochs.iter().map(|(id, keys)| (id, &keys.epoch))
+    }
+
+    fn document(
+        &self,
+        epoch: &EntryId,
+        document: DocumentTag,
+        generation: u32,
+    ) -> Result<DocumentKey, EntryOpenError> {
+        let content = self.content(epoch).ok_or(EntryOpenError::NoKey)?;
+        Ok(content.document(document, generation))
+    }
+
+    /// Opens the sealed part of a verified entry. An epoch's sealed part is under its own key.
+    pub fn open(&self, entry: &Verified<Entry>) -> Result<Zeroizing<Vec<u8>>, EntryOpenError> {
+        let header = entry.header();
+        let suite = Suite::from_byte(header.suite).map_err(|_| EntryOpenError::Suite)?;
+        let epoch = if header.kind == Kind::Epoch { entry.id() } else { header.epoch };
+        let key = self.document(&epoch, header.document, header.generation)?;
+        let sealed = entry.sealed_bytes().ok_or(EntryOpenError::Purged)?;
+        let part = PartHeader {
+            nonce: Nonce(header.nonce),
+            commitment: Commitment(header.kc),
+            sealed_len: header.sealed_len,
+        };
+        let aad = header.aad(blake3::hash(entry.clear()).as_bytes());
+        Ok(part::open(suite, &key, &part, &aad, sealed)?)
+    }
+
+    /// Opens a version.
+    pub fn open_version(&self, entry: &Verified<Entry>) -> Result<VersionBody, EntryOpenError> {
+        Ok(VersionBody::decode(&self.open(entry)?)?)
+    }
+}

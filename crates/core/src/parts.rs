@@ -1,0 +1,131 @@
+//! L1 · Sealed parts of everything but versions. Takes what members tell each other in epochs,
+//! member entries, tombstones and revokes; gives its plaintext; and back. Must not know: keys that
+//! seal it.
+//!
+//! Bytes: docs/spec/document.md, "Other sealed parts". Golden files: vectors/document/.
+
+use strongroom_seal::keys::{NameKey, TagKey};
+use strongroom_wire::cbor::{CborError, Reader, Writer, strictly_ascending};
+use strongroom_wire::ids::{MemberTag, PrincipalId, PublicKey};
+use strongroom_wire::limits::EPOCH_WRAPS_MAX;
+use zeroize::Zeroizing;
+
+/// UTF-8 bytes of a reason or of rights in words.
+const WORDS_LEN_MAX: usize = 1_024;
+
+/// Sealed part of an epoch: who can open it, and the key that makes the bucket's tags.
+#[derive(Debug)]
+pub struct EpochBody {
+    /// Member tags, ascending.
+    pub recipients: Vec<MemberTag>,
+    /// The same in every epoch of the bucket.
+    pub name_key: NameKey,
+}
+
+impl EpochBody {
+    /// The canonical bytes.
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let mut w = Writer::with_capacity(self.recipients.len() * 18 + 40);
+        w.array(2).array(self.recipients.len());
+        for tag in &self.recipients {
+            w.bytes(&tag.0);
+        }
+        w.bytes(&*self.name_key.to_secret_bytes());
+        Zeroizing::new(w.into_bytes())
+    }
+
+    /// Reads the canonical bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        let mut r = Reader::new(bytes);
+        r.array_exact(2)?;
+        let count = r.array(EPOCH_WRAPS_MAX)?;
+        let recipients = (0..count)
+            .map(|_| r.bytes_exact().map(MemberTag))
+            .collect::<Result<Vec<_>, _>>()?;
+        let name_key = NameKey::from_secret_bytes(&r.bytes_exact()?);
+        r.end()?;
+        if strictly_ascending(&recipients) {
+            Ok(Self { recipients, name_key })
+        } else {
+            Err(CborError::Order)
+        }
+    }
+}
+
+/// A device's statement that an author is its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeviceProof {
+    /// The device's key, as the principal's key log names it.
+    pub device: PublicKey,
+    /// Which of the device's authors in this bucket.
+    pub instance: u32,
+    /// By the device key, see `seal::identity::device_proof`.
+    pub signature: [u8; 64],
+}
+
+/// Sealed part of a member entry.
+#[derive(Debug)]
+pub struct MemberBody {
+    /// Whom the capabilities are for.
+    pub principal: PrincipalId,
+    /// Present where the entry enrols an author.
+    pub proof: Option<DeviceProof>,
+    /// By which the member finds its wraps; present where the entry makes a member.
+    pub tag_key: Option<TagKey>,
+    /// For people: what it allows.
+    pub rights: String,
+}
+
+impl MemberBody {
+    /// The canonical bytes.
+    pub fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let mut w = Writer::with_capacity(256);
+        w.array(4).bytes(&self.principal.0);
+        w.option(self.proof.as_ref(), |w, proof| {
+            w.array(3).bytes(&proof.device.0).uint(u64::from(proof.instance));
+            w.bytes(&proof.signature);
+        });
+        w.option(self.tag_key.as_ref(), |w, key| {
+            w.bytes(&*key.to_secret_bytes());
+        });
+        w.text(&self.rights);
+        Zeroizing::new(w.into_bytes())
+    }
+
+    /// Reads the canonical bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        let mut r = Reader::new(bytes);
+        r.array_exact(4)?;
+        let body = Self {
+            principal: PrincipalId(r.bytes_exact()?),
+            proof: r.option(|r| {
+                r.array_exact(3)?;
+                Ok(DeviceProof {
+                    device: PublicKey(r.bytes_exact()?),
+                    instance: r.u32()?,
+                    signature: r.bytes_exact()?,
+                })
+            })?,
+            tag_key: r.option(|r| r.bytes_exact().map(|key| TagKey::from_secret_bytes(&key)))?,
+            rights: r.text(WORDS_LEN_MAX)?.to_owned(),
+        };
+        r.end()?;
+        Ok(body)
+    }
+}
+
+/// Sealed part of a tombstone or revoke: why, in words.
+pub fn encode_reason(reason: &str) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.array(1).text(reason);
+    w.into_bytes()
+}
+
+/// Reads what [`encode_reason`] wrote.
+pub fn decode_reason(bytes: &[u8]) -> Result<String, CborError> {
+    let mut r = Reader::new(bytes);
+    r.array_exact(1)?;
+    let reason = r.text(WORDS_LEN_MAX)?.to_owned();
+    r.end()?;
+    Ok(reason)
+}

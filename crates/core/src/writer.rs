@@ -1,0 +1,158 @@
+//! L1 · Writing. Takes what one user action changes in one bucket; gives sealed, chained, signed
+//! entries. Must not know: disks, sockets, clocks; time and randomness are arguments.
+//!
+//! The entries of one transaction are shuffled before they get their numbers and carry one clock,
+//! so their order says nothing of the tree (attack A56). All but the last carry no signature: it
+//! covers the others through `prev`, and ten thousand signatures would cost more than all the
+//! rest.
+
+use strongroom_seal::aead::SealError;
+use strongroom_seal::identity::AuthorSigningKey;
+use strongroom_seal::keys::{ContentKey, DeviceSecret};
+use strongroom_seal::padding::Padme;
+use strongroom_seal::part::{Draft, Hedge};
+use strongroom_seal::rng::Rng;
+use strongroom_seal::suite::Suite;
+use strongroom_wire::chain::Verified;
+use strongroom_wire::entry::{Entry, Header, Hlc, Kind};
+use strongroom_wire::ids::{AuthorKey, BucketId, CapabilityId, DocumentTag, EntryId};
+
+/// Where an author's chain stands, and the newest clock its device has seen in the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ChainPosition {
+    /// The next number.
+    pub next_seq: u64,
+    /// The entry before; zero at 0.
+    pub prev: EntryId,
+    /// The newest clock of anything seen.
+    pub clock: Hlc,
+}
+
+/// Who writes: one device in one bucket.
+#[derive(Debug)]
+pub struct Author<'a> {
+    /// Hedges nonces.
+    pub device: &'a DeviceSecret,
+    /// Signs.
+    pub key: &'a AuthorSigningKey,
+    /// The capability used; zero for the root key.
+    pub capability: CapabilityId,
+}
+
+/// Where it is written: under which epoch of which bucket.
+#[derive(Debug)]
+pub struct Under<'a> {
+    /// The bucket.
+    pub bucket: BucketId,
+    /// The epoch's entry.
+    pub epoch: EntryId,
+    /// Its content key.
+    pub content: &'a ContentKey,
+}
+
+/// One entry to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Planned {
+    /// What it is about; zero for control entries and checkpoints.
+    pub document: DocumentTag,
+    /// Its kind; neither genesis nor epoch, which have no epoch above them.
+    pub kind: Kind,
+    /// What it follows, ascending.
+    pub parents: Vec<EntryId>,
+    /// The document's key generation.
+    pub generation: u32,
+    /// Encoded clear part.
+    pub clear: Vec<u8>,
+    /// Plaintext of the sealed part.
+    pub plain: Vec<u8>,
+}
+
+/// Seals a whole transaction. `now` is the device's clock, milliseconds since 1970; all entries
+/// get the same clock, later than anything seen. Gives them in chain order with the position
+/// after the last.
+pub fn seal_transaction(
+    author: &Author<'_>,
+    under: &Under<'_>,
+    mut planned: Vec<Planned>,
+    position: ChainPosition,
+    now: u64,
+    rng: &mut impl Rng,
+) -> Result<(Vec<Verified<Entry>>, ChainPosition), SealError> {
+    rng.shuffle(&mut planned);
+    // Stable: within control and content the random order stays.
+    planned.sort_by_key(|plan| !plan.kind.is_control());
+    let hlc = Hlc::new(now, 0).after(position.clock);
+    let mut position = ChainPosition { clock: hlc, ..position };
+    let last = planned.len().saturating_sub(1);
+    let mut entries = Vec::with_capacity(planned.len());
+    for (at, plan) in planned.into_iter().enumerate() {
+        let sign = at == last || plan.kind.is_control();
+        let entry = seal_one(author, under, plan, position, rng)?;
+        let entry =
+            if sign { sign_entry(entry, |input| author.key.sign(input)) } else { entry };
+        position.next_seq += 1;
+        position.prev = entry.id();
+        entries.push(Verified::danger_made_here(entry));
+    }
+    Ok((entries, position))
+}
+
+fn seal_one(
+    author: &Author<'_>,
+    under: &Under<'_>,
+    plan: Planned,
+    position: ChainPosition,
+    rng: &mut impl Rng,
+) -> Result<Entry, SealError> {
+    let mut header = Header {
+        suite: Suite::DEFAULT.byte(),
+        bucket: under.bucket,
+        document: plan.document,
+        kind: plan.kind,
+        parents: plan.parents,
+        epoch: under.epoch,
+        generation: plan.generation,
+        nonce: [0; 32],
+        kc: [0; 32],
+        hlc: position.clock,
+        author: author.key.author(),
+        seq: position.next_seq,
+        prev: position.prev,
+        cap: author.capability,
+        sealed_len: 0,
+        body_hash: [0; 32],
+    };
+    let sealed = seal_body(author.device, under.content, &mut header, &plan.clear, &plan.plain, rng)?;
+    Ok(Entry::assemble(header, plan.clear, sealed))
+}
+
+/// Seals one body and sets what the header says of it.
+pub(crate) fn seal_body(
+    device: &DeviceSecret,
+    content: &ContentKey,
+    header: &mut Header,
+    clear: &[u8],
+    plain: &[u8],
+    rng: &mut impl Rng,
+) -> Result<Vec<u8>, SealError> {
+    let key = content.document(header.document, header.generation);
+    let hedge =
+        Hedge { device, author: header.author, seq: header.seq, random: rng.bytes32() };
+    let draft = Draft::new(&key, plain, &Padme, hedge)?;
+    let part = draft.header();
+    header.nonce = part.nonce.0;
+    header.kc = part.commitment.0;
+    header.sealed_len = part.sealed_len;
+    draft.seal(Suite::DEFAULT, &header.aad(blake3::hash(clear).as_bytes()))
+}
+
+/// Signs an entry.
+pub(crate) fn sign_entry(entry: Entry, sign: impl FnOnce(&[u8]) -> [u8; 64]) -> Entry {
+    let signature = sign(&entry.signing_input());
+    entry.signed(signature)
+}
+
+/// The author a device has in a bucket.
+pub fn author_key(device: &DeviceSecret, bucket: BucketId, instance: u32) -> AuthorKey {
+    device.author(bucket, instance).author()
+}
