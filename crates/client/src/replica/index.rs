@@ -1,0 +1,370 @@
+//! Taking entries in. Comes in: verified entries of one bucket with what they say. Goes out: one
+//! batch that holds entries, heads, versions, the tree and the counts, all or nothing. Must not
+//! know: where the entries came from.
+//!
+//! The tree is computed: every document's versions name its parent and its name; nobody stores a
+//! listing that another replica would have to believe. A document whose parent is absent, removed
+//! or below itself is shown at the root until that ends (attack A59).
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+
+use strongroom_core::document::{DocumentType, Metadata};
+use strongroom_store::{Batch, Rows};
+use strongroom_wire::chain::{Tip as AuthorTip, Verified};
+use strongroom_wire::clear::Clear;
+use strongroom_wire::entry::{Entry, Kind};
+use strongroom_wire::ids::{AuthorKey, DocumentTag};
+use strongroom_wire::limits::PATH_DEPTH_MAX;
+
+use super::keys::{self, BucketNo, LocalNo};
+use super::rows::{DocumentRow, Head, NameRow, Row, Stamp, Tip, Totals};
+use super::{Replica, damaged_row};
+use crate::error::Result;
+
+/// One entry with what it says, as far as the index needs it.
+#[derive(Debug)]
+pub struct Taken {
+    /// The entry.
+    pub entry: Verified<Entry>,
+    /// What a version says; `None` for all other kinds, and for versions that do not open.
+    pub facts: Option<Metadata>,
+    /// How the source looked, for what this device put.
+    pub stamp: Option<Stamp>,
+}
+
+/// A set of entries being taken in.
+pub struct Intake<'a> {
+    replica: &'a Replica,
+    bucket: BucketNo,
+    batch: Batch,
+    tip: Tip,
+    tip_before: Option<Vec<u8>>,
+    totals: Totals,
+    documents: HashMap<DocumentTag, Pending>,
+    authors: HashMap<AuthorKey, AuthorTip>,
+    /// Documents whose place must be looked at again, once each round.
+    unplaced: VecDeque<DocumentTag>,
+    queued: HashSet<DocumentTag>,
+    parents: HashMap<DocumentTag, bool>,
+}
+
+/// A document before and after.
+struct Pending {
+    before: DocumentRow,
+    after: DocumentRow,
+}
+
+impl<'a> Intake<'a> {
+    /// Starts from the replica's state; the commit will expect it unchanged.
+    pub fn start(replica: &'a Replica, bucket: BucketNo) -> Result<Self> {
+        let tip_before = replica.rows().get(&keys::tip(bucket))?;
+        let tip = match &tip_before {
+            Some(bytes) => Tip::decode(bytes).map_err(|_| damaged_row())?,
+            None => Tip::default(),
+        };
+        Ok(Self {
+            replica,
+            bucket,
+            batch: Batch::new(),
+            tip,
+            tip_before,
+            totals: replica.get(&keys::totals(bucket))?.unwrap_or_default(),
+            documents: HashMap::new(),
+            authors: HashMap::new(),
+            unplaced: VecDeque::new(),
+            queued: HashSet::new(),
+            parents: HashMap::new(),
+        })
+    }
+
+    /// Where this device stood when it started, or after what was added here.
+    pub const fn tip(&self) -> Tip {
+        self.tip
+    }
+
+    /// For rows that belong into the same commit.
+    pub const fn batch(&mut self) -> &mut Batch {
+        &mut self.batch
+    }
+
+    /// Adds one entry that is not here yet. `own` when this device's author wrote it.
+    pub fn add(&mut self, taken: Taken, own: bool) -> Result<LocalNo> {
+        let Taken { entry, facts, stamp } = taken;
+        let header = entry.header();
+        let no = self.tip.last_no + 1;
+        self.tip.last_no = no;
+        self.tip.sum.add(header.hlc, entry.id());
+        self.tip.position.clock = self.tip.position.clock.max(header.hlc);
+        if own {
+            self.tip.position.next_seq = header.seq + 1;
+            self.tip.position.prev = entry.id();
+        }
+        let b = self.bucket;
+        let bytes = entry.encode();
+        self.count(&entry, bytes.len() as u64);
+        self.batch.put(keys::entry(b, no), bytes);
+        self.batch.put(keys::entry_no(b, entry.id()), no.to_be_bytes());
+        self.authors.insert(header.author, AuthorTip { seq: header.seq, id: entry.id() });
+        if header.kind.is_control() {
+            self.batch.put(keys::control(b, no), Vec::new());
+        }
+        if matches!(header.kind, Kind::Version | Kind::Tombstone) {
+            let key = keys::version(b, header.document, header.hlc, entry.id());
+            self.batch.put(key, no.to_be_bytes());
+            // A version that does not open counts in the graph and is shown nowhere: `facts` of
+            // None makes it look like a tombstone, and `verify` names it.
+            let head = Head { id: entry.id(), no, hlc: header.hlc, facts, stamp };
+            self.add_head(header.document, head, &header.parents)?;
+        }
+        Ok(no)
+    }
+
+    fn count(&mut self, entry: &Entry, bytes: u64) {
+        let millis = entry.header().hlc.millis();
+        self.totals.entry_bytes += bytes;
+        if self.totals.first == 0 {
+            self.totals.first = millis;
+        }
+        self.totals.last = self.totals.last.max(millis);
+        if let Ok(Clear::Version(references)) =
+            Clear::decode(entry.header().kind, entry.clear())
+        {
+            self.totals.chunks += references.direct().len() as u64;
+        }
+    }
+
+    fn pending(&mut self, tag: DocumentTag) -> Result<&mut Pending> {
+        if !self.documents.contains_key(&tag) {
+            let before = self
+                .replica
+                .get::<DocumentRow>(&keys::document(self.bucket, tag))?
+                .unwrap_or_default();
+            self.documents.insert(tag, Pending { after: before.clone(), before });
+        }
+        self.documents.get_mut(&tag).ok_or_else(damaged_row)
+    }
+
+    fn add_head(
+        &mut self,
+        tag: DocumentTag,
+        head: Head,
+        parents: &[strongroom_wire::ids::EntryId],
+    ) -> Result<()> {
+        let row = &mut self.pending(tag)?.after;
+        row.heads.retain(|other| !parents.contains(&other.id));
+        let at = row.heads.partition_point(|other| (other.hlc, other.id) > (head.hlc, head.id));
+        row.heads.insert(at, head);
+        self.queue(tag);
+        Ok(())
+    }
+
+    fn queue(&mut self, tag: DocumentTag) {
+        if self.queued.insert(tag) {
+            self.unplaced.push_back(tag);
+        }
+    }
+
+    /// A document as it will be after this intake.
+    fn view(&mut self, tag: DocumentTag) -> Result<Option<&DocumentRow>> {
+        if tag.is_zero() {
+            return Ok(None);
+        }
+        let row = &self.pending(tag)?.after;
+        Ok(if row.heads.is_empty() { None } else { Some(row) })
+    }
+
+    fn is_live_directory(&mut self, tag: DocumentTag) -> Result<bool> {
+        if let Some(known) = self.parents.get(&tag) {
+            return Ok(*known);
+        }
+        let live = self.view(tag)?.and_then(DocumentRow::current).is_some_and(|head| {
+            head.facts.as_ref().is_some_and(|facts| facts.kind == DocumentType::Directory)
+        });
+        self.parents.insert(tag, live);
+        Ok(live)
+    }
+
+    /// Places every document whose heads or parent changed, and those that depend on it.
+    fn place_all(&mut self) -> Result<()> {
+        // What was looked up while entries were still coming may be out of date.
+        self.parents.clear();
+        let changed: Vec<DocumentTag> = self.unplaced.iter().copied().collect();
+        for tag in changed {
+            self.queue_dependents(tag)?;
+        }
+        // Each document is placed at most twice: once itself, once when it closes a cycle.
+        let mut again = BTreeSet::new();
+        while let Some(tag) = self.unplaced.pop_front() {
+            self.queued.remove(&tag);
+            if let Some(cut) = self.place(tag)?
+                && cut != tag
+                && again.insert(cut)
+            {
+                self.queue(cut);
+            }
+        }
+        Ok(())
+    }
+
+    /// If a document stopped or started to be a directory, what names it as parent moves.
+    fn queue_dependents(&mut self, tag: DocumentTag) -> Result<()> {
+        let is_directory = |row: &DocumentRow| {
+            row.current().and_then(|head| head.facts.as_ref()).map(|facts| {
+                (facts.kind == DocumentType::Directory, facts.parent)
+            })
+        };
+        let (before, after) = {
+            let pending = self.pending(tag)?;
+            (is_directory(&pending.before), is_directory(&pending.after))
+        };
+        if before == after {
+            return Ok(());
+        }
+        let mut dependents = Vec::new();
+        if before.is_some_and(|(directory, _)| directory) {
+            let prefix = keys::directory(self.replica.key(), self.bucket, tag);
+            for (_, name) in self.replica.all::<NameRow>(&prefix)? {
+                dependents.push(name.tag);
+            }
+        }
+        let prefix = keys::waiting_for(self.replica.key(), self.bucket, tag);
+        self.replica.each(&prefix, |key, _| {
+            if let Some(tag) = key.last_chunk::<16>() {
+                dependents.push(DocumentTag(*tag));
+            }
+            Ok(true)
+        })?;
+        for tag in dependents {
+            self.pending(tag)?;
+            self.queue(tag);
+        }
+        Ok(())
+    }
+
+    /// Decides where a document is shown. Gives the member of a cycle that is cut, if there is one.
+    fn place(&mut self, tag: DocumentTag) -> Result<Option<DocumentTag>> {
+        let wanted = self
+            .view(tag)?
+            .and_then(DocumentRow::current)
+            .and_then(|head| head.facts.as_ref().map(|facts| facts.parent));
+        let Some(wanted) = wanted else { return Ok(None) };
+        let cut = if wanted.is_zero() { None } else { self.cycle_cut(tag)? };
+        let here = wanted.is_zero() || (self.is_live_directory(wanted)? && cut != Some(tag));
+        let waiting = keys::waiting(self.replica.key(), self.bucket, wanted, tag);
+        let row = &mut self.pending(tag)?.after;
+        row.shown_in = if here { wanted } else { DocumentTag::ZERO };
+        let was_displaced = std::mem::replace(&mut row.displaced, !here);
+        if !here {
+            self.batch.put(waiting, Vec::new());
+        } else if was_displaced {
+            self.batch.delete(waiting);
+        }
+        Ok(cut)
+    }
+
+    /// Walks up from a document. If it comes back to where it started, the member with the highest
+    /// (hlc, id) is cut out.
+    fn cycle_cut(&mut self, start: DocumentTag) -> Result<Option<DocumentTag>> {
+        let mut at = start;
+        let mut highest = None;
+        for _ in 0..=PATH_DEPTH_MAX {
+            let Some(row) = self.view(at)? else { return Ok(None) };
+            let Some(head) = row.current() else { return Ok(None) };
+            let Some(facts) = &head.facts else { return Ok(None) };
+            highest = highest.max(Some((head.hlc, head.id, at)));
+            let parent = facts.parent;
+            if parent == start {
+                return Ok(highest.map(|(_, _, tag)| tag));
+            }
+            if parent.is_zero() {
+                return Ok(None);
+            }
+            at = parent;
+        }
+        // Deeper than any path may be, or running into a cycle further up: the start is shown at
+        // the root, so that everything stays reachable.
+        Ok(Some(start))
+    }
+
+    /// Writes everything and waits until it is durable. Fails with a conflict if another process
+    /// was faster; then nothing was written.
+    pub fn commit(mut self) -> Result<Tip> {
+        self.place_all()?;
+        let documents = std::mem::take(&mut self.documents);
+        for (tag, pending) in documents {
+            self.write_document(tag, &pending)?;
+        }
+        let b = self.bucket;
+        for (author, tip) in &self.authors {
+            let mut value = tip.seq.to_be_bytes().to_vec();
+            value.extend_from_slice(&tip.id.0);
+            self.batch.put(keys::author(b, *author), value);
+        }
+        let key = keys::tip(b);
+        match self.tip_before.take() {
+            Some(bytes) => self.batch.expect_equals(key.clone(), bytes),
+            None => self.batch.expect_absent(key.clone()),
+        };
+        self.batch.put(key, self.tip.encode());
+        let totals = self.totals;
+        self.replica.put(&mut self.batch, keys::totals(b), &totals)?;
+        self.replica.rows().commit(self.batch)?;
+        Ok(self.tip)
+    }
+
+    fn write_document(&mut self, tag: DocumentTag, pending: &Pending) -> Result<()> {
+        let (before, after) = (&pending.before, &pending.after);
+        if before == after {
+            return Ok(());
+        }
+        let b = self.bucket;
+        let replica = self.replica;
+        for head in before.live() {
+            if let Some(facts) = &head.facts {
+                let dir = before.shown_in;
+                self.batch
+                    .delete(keys::name(replica.key(), b, dir, &facts.name, tag, head.id));
+            }
+        }
+        let conflict = after.is_conflict();
+        let current = after.current().map(|head| head.id);
+        for head in after.live() {
+            let Some(facts) = &head.facts else { continue };
+            let row = NameRow {
+                tag,
+                first: Some(head.id) == current,
+                conflict,
+                displaced: after.displaced,
+                head: head.clone(),
+            };
+            let key = keys::name(replica.key(), b, after.shown_in, &facts.name, tag, head.id);
+            replica.put(&mut self.batch, key, &row)?;
+        }
+        match (before.is_conflict(), conflict) {
+            (false, true) => {
+                self.batch.put(keys::conflict(b, tag), Vec::new());
+            }
+            (true, false) => {
+                self.batch.delete(keys::conflict(b, tag));
+            }
+            _ => {}
+        }
+        self.totals.tags += u64::from(before.heads.is_empty());
+        let (listed_before, bytes_before) = weight(before);
+        let (listed_after, bytes_after) = weight(after);
+        self.totals.documents =
+            (self.totals.documents + listed_after).saturating_sub(listed_before);
+        self.totals.content_bytes =
+            (self.totals.content_bytes + bytes_after).saturating_sub(bytes_before);
+        replica.put(&mut self.batch, keys::document(b, tag), after)
+    }
+}
+
+/// What a document counts: itself, if it is listed, and its bytes.
+fn weight(row: &DocumentRow) -> (u64, u64) {
+    let current = row.current().and_then(|head| head.facts.as_ref());
+    match current {
+        Some(facts) if facts.kind != DocumentType::Internal => (1, facts.size),
+        _ => (0, 0),
+    }
+}

@@ -1,0 +1,108 @@
+//! Finding documents. Comes in: names and tags. Goes out: what is shown there. Must not know:
+//! contents; nothing here opens an entry.
+
+use strongroom_core::document::DocumentType;
+use strongroom_wire::ids::DocumentTag;
+
+use super::Replica;
+use super::keys::{self, BucketNo};
+use super::rows::{DocumentRow, Head, NameRow};
+use crate::error::Result;
+
+/// One shown document, with the name it is shown under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The name in listings; differs from the stored one for conflict copies.
+    pub name: String,
+    /// Whether it keeps its stored name.
+    pub keeps_name: bool,
+    /// The row.
+    pub row: NameRow,
+}
+
+impl Shown {
+    /// The head.
+    pub const fn head(&self) -> &Head {
+        &self.row.head
+    }
+
+    /// What kind of document it is.
+    pub fn kind(&self) -> DocumentType {
+        self.row.head.facts.as_ref().map_or(DocumentType::Internal, |facts| facts.kind)
+    }
+
+    /// True length.
+    pub fn size(&self) -> u64 {
+        self.row.head.facts.as_ref().map_or(0, |facts| facts.size)
+    }
+}
+
+impl Replica {
+    /// A document's heads and place.
+    pub fn document(&self, bucket: BucketNo, tag: DocumentTag) -> Result<Option<DocumentRow>> {
+        self.get(&keys::document(bucket, tag))
+    }
+
+    /// What is shown in a directory, by name. Internal documents are left out.
+    pub fn directory(&self, bucket: BucketNo, dir: DocumentTag) -> Result<Vec<Shown>> {
+        let rows = self.all::<NameRow>(&keys::directory(self.key(), bucket, dir))?;
+        Ok(show(rows.into_iter().map(|(_, row)| row).collect()))
+    }
+
+    /// What is shown under this name in a directory. A conflict copy is found by the name it is
+    /// shown under.
+    pub fn named(
+        &self,
+        bucket: BucketNo,
+        dir: DocumentTag,
+        name: &str,
+    ) -> Result<Option<Shown>> {
+        let rows = self.all::<NameRow>(&keys::named(self.key(), bucket, dir, name))?;
+        let shown = show(rows.into_iter().map(|(_, row)| row).collect());
+        let kept = shown.into_iter().find(|one| one.keeps_name);
+        if kept.is_some() || !name.contains(CONFLICT_MARK) {
+            return Ok(kept);
+        }
+        Ok(self.directory(bucket, dir)?.into_iter().find(|one| one.name == name))
+    }
+}
+
+/// Part of every conflict copy's name.
+const CONFLICT_MARK: &str = " (conflict ";
+
+/// Gives every row its name: among equals the highest (hlc, id) keeps it.
+fn show(mut rows: Vec<NameRow>) -> Vec<Shown> {
+    rows.retain(|row| {
+        row.head.facts.as_ref().is_some_and(|facts| facts.kind != DocumentType::Internal)
+    });
+    let name_of = |row: &NameRow| {
+        row.head.facts.as_ref().map(|facts| facts.name.clone()).unwrap_or_default()
+    };
+    // Ascending names; within one name first heads before the others, then newest first.
+    rows.sort_by_cached_key(|row| {
+        (name_of(row), !row.first, std::cmp::Reverse((row.head.hlc, row.head.id)))
+    });
+    let mut shown: Vec<Shown> = Vec::with_capacity(rows.len());
+    let mut last: Option<String> = None;
+    for row in rows {
+        let stored = name_of(&row);
+        let keeps_name = last.as_ref() != Some(&stored);
+        let name = if keeps_name { stored.clone() } else { copy_name(&stored, &row.head) };
+        last = Some(stored);
+        shown.push(Shown { name, keeps_name, row });
+    }
+    shown
+}
+
+/// `report (conflict 7f3a9c2e).pdf`: the eight characters name the version.
+fn copy_name(stored: &str, head: &Head) -> String {
+    let id = head.id.to_base32();
+    let short = id.get(..8).unwrap_or(&id);
+    match stored.rfind('.').filter(|at| *at > 0) {
+        Some(at) => {
+            let (stem, extension) = stored.split_at(at);
+            format!("{stem}{CONFLICT_MARK}{short}){extension}")
+        }
+        None => format!("{stored}{CONFLICT_MARK}{short})"),
+    }
+}

@@ -1,0 +1,269 @@
+//! What the library tells its callers. Comes in: facts of the replica and its remotes. Goes out:
+//! plain data that prints as JSON. Must not know: keys, terminals.
+//!
+//! Ids are in their text form, times in seconds since 1970, sizes in bytes.
+
+use serde::Serialize;
+
+/// One line of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Listed {
+    /// Path inside the bucket, from the root: `/a/b`.
+    pub path: String,
+    /// Its name as shown, which differs from the stored one for conflict copies.
+    pub name: String,
+    /// `directory`, `file`, `link` or `object`.
+    pub kind: &'static str,
+    /// True length.
+    pub size: u64,
+    /// When the content changed, by its source.
+    pub modified: i64,
+    /// Permission bits, where known.
+    pub mode: Option<u16>,
+    /// Media type, where known.
+    pub media_type: Option<String>,
+    /// Where a link points.
+    pub target: Option<String>,
+    /// The document's tag.
+    pub document: String,
+    /// Id of the version shown.
+    pub version: String,
+    /// Whether this document has several heads, or shares its name with another.
+    pub conflict: bool,
+}
+
+/// One version of a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VersionInfo {
+    /// Its id; `restore --version` takes it, or any unambiguous start of it.
+    pub version: String,
+    /// When it was written, by its author's clock.
+    pub written: u64,
+    /// Path at that time, as far as the directories above still tell it.
+    pub name: String,
+    /// `file`, `link`, … or `removed`.
+    pub kind: &'static str,
+    /// True length.
+    pub size: u64,
+    /// Versions it followed.
+    pub parents: Vec<String>,
+    /// Whether it is a head: current, or one side of a conflict.
+    pub head: bool,
+    /// The pseudonym that wrote it.
+    pub author: String,
+    /// Whether that was this device.
+    pub mine: bool,
+}
+
+/// What `put` did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PutReport {
+    /// Files, links and directories looked at.
+    pub seen: u64,
+    /// New documents.
+    pub added: u64,
+    /// New versions of documents that were there.
+    pub changed: u64,
+    /// Left as they were.
+    pub unchanged: u64,
+    /// Bytes of content read for what was added or changed.
+    pub content_bytes: u64,
+    /// Bytes sent to providers, sealed and padded, with the requests around them.
+    pub sent_bytes: u64,
+    /// Whether a provider has committed everything; if not, `sync` sends the rest.
+    pub durable_remotely: bool,
+    /// What could not be stored, with the reason. Empty: all was.
+    pub refused: Vec<Refused>,
+}
+
+/// One thing that was not stored or not written, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// Which, as the person named it.
+    pub path: String,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
+/// What `get` did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct GetReport {
+    /// Files, links and directories written.
+    pub written: u64,
+    /// Left as they were: size and time equal already.
+    pub unchanged: u64,
+    /// Bytes of content written.
+    pub content_bytes: u64,
+    /// What could not be written, with the reason.
+    pub refused: Vec<Refused>,
+}
+
+/// One bucket: the model of ADR-003, as far as this vault knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BucketInfo {
+    /// `did:bkt:…`.
+    pub did: String,
+    /// A convenient name; unique in this vault where people keep it so.
+    pub label: String,
+    /// Whether it can be written.
+    pub active: bool,
+    /// Whether paths without a bucket mean this one.
+    pub default: bool,
+    /// Documents that are listed.
+    pub documents: u64,
+    /// True bytes of their current contents.
+    pub content_bytes: u64,
+    /// Entries, all versions of everything.
+    pub entries: u64,
+    /// Members that can open it.
+    pub members: u64,
+    /// Conflicts to look at.
+    pub conflicts: u64,
+    /// Current content: path → version id (only from `get_bucket`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub content: Vec<(String, String)>,
+}
+
+/// One provider, as `status` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemoteStatus {
+    /// Its address.
+    pub url: String,
+    /// Thumbprint of its key, pinned at first contact.
+    pub key: String,
+    /// Whether it answered just now; `None`: it was not asked.
+    pub reachable: Option<bool>,
+    /// What it said, where it did not answer as it should.
+    pub problem: Option<String>,
+    /// Entries it does not have yet.
+    pub unsent_entries: u64,
+    /// Last complete exchange, seconds since 1970; 0: never.
+    pub synced: u64,
+    /// Bytes the provider counts for this vault, and its quota (0: none). Only when asked.
+    pub used_bytes: Option<u64>,
+    /// See `used_bytes`.
+    pub quota_bytes: Option<u64>,
+}
+
+/// What `status` tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The vault's principal.
+    pub principal: String,
+    /// Where the replica is.
+    pub home: String,
+    /// Buckets.
+    pub buckets: Vec<BucketInfo>,
+    /// Providers.
+    pub remotes: Vec<RemoteStatus>,
+    /// Documents with several heads, or names used twice.
+    pub conflicts: Vec<Conflict>,
+    /// Uploads that were cut short; the same `put` goes on.
+    pub uploads: Vec<UploadStatus>,
+    /// Bytes of sealed chunks kept on this device, and the most it keeps.
+    pub cache_bytes: u64,
+    /// See `cache_bytes`.
+    pub cache_limit: u64,
+    /// Things a person should know: withheld entries, reads of the recovery record, …
+    pub notices: Vec<String>,
+}
+
+/// One conflict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Conflict {
+    /// Bucket label.
+    pub bucket: String,
+    /// Path.
+    pub path: String,
+    /// The versions that stand beside each other; `restore --version` settles it.
+    pub versions: Vec<String>,
+}
+
+/// An upload that was cut short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UploadStatus {
+    /// The source file.
+    pub source: String,
+    /// Bytes a provider has already.
+    pub done: u64,
+    /// Bytes in all.
+    pub size: u64,
+}
+
+/// What `sync` did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct SyncReport {
+    /// Entries sent.
+    pub sent_entries: u64,
+    /// Entries received.
+    pub received_entries: u64,
+    /// Chunks sent.
+    pub sent_chunks: u64,
+    /// Bytes on the wire, both ways.
+    pub bytes: u64,
+    /// Providers that could not be reached, with the reason.
+    pub unreachable: Vec<Refused>,
+    /// What a provider did that it must not: named, refused, nothing of it used.
+    pub refused: Vec<Refused>,
+}
+
+/// What `verify` found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Entries checked: form, hash, chain, signature, capability, opened.
+    pub entries: u64,
+    /// Chunks checked: on this device, or fetched and hashed.
+    pub chunks: u64,
+    /// Bytes checked.
+    pub bytes: u64,
+    /// Whether each provider's set of entries equals this replica's.
+    pub remotes_equal: Vec<(String, bool)>,
+    /// Everything that is wrong, by name.
+    pub damaged: Vec<Refused>,
+}
+
+/// What one provider holds of this vault, in numbers, and what follows from them in words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PrivacyReport {
+    /// The provider.
+    pub url: String,
+    /// Per bucket.
+    pub buckets: Vec<PrivacyBucket>,
+    /// Requests made and bytes sent to it by this device, since the vault was made.
+    pub requests: u64,
+    /// See `requests`.
+    pub bytes_sent: u64,
+    /// What it can know, each with the numbers it follows from.
+    pub can_know: Vec<String>,
+    /// What it cannot know, each with why.
+    pub cannot_know: Vec<String>,
+}
+
+/// One bucket as a provider sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PrivacyBucket {
+    /// What only the person knows.
+    pub label: String,
+    /// What the provider sees in its place.
+    pub did: String,
+    /// Entries, by what was sent.
+    pub entries: u64,
+    /// Documents (random tags), directories included.
+    pub documents: u64,
+    /// Authors (pseudonyms).
+    pub authors: u64,
+    /// Chunks.
+    pub chunks: u64,
+    /// Bytes as the provider sees them: sealed and padded.
+    pub sealed_bytes: u64,
+    /// True bytes, which it does not see.
+    pub content_bytes: u64,
+    /// First and last time it was written.
+    pub first: u64,
+    /// See `first`.
+    pub last: u64,
+    /// The provider's own count of entries, where it was asked and answered.
+    pub provider_entries: Option<u64>,
+    /// The provider's own count of bytes.
+    pub provider_bytes: Option<u64>,
+}
