@@ -247,6 +247,11 @@ impl Grant {
         self.last.holder
     }
 
+    /// Whether a request or entry signed by this key may use it.
+    pub fn may_be_used_by(&self, key: &PublicKey) -> bool {
+        self.last.holder.is_none_or(|holder| holder == *key)
+    }
+
     /// The member it was granted to; none for a vault, and where it is for anyone.
     pub const fn member(&self) -> Option<MemberTag> {
         self.last.member

@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 mod arbitrary;
+mod capability_form;
+mod capability_properties;
+mod capability_rules;
 mod chain;
+mod chains;
 mod entry;
 mod frame;
 mod golden;
