@@ -71,6 +71,24 @@ mod tests {
     }
 
     #[test]
+    fn rfc9421_b_2_5_hmac_sha256() {
+        use base64ct::{Base64, Encoding};
+        let shared = "uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsa\
+                      sjlTMtDQ==";
+        let keyed = Hmac::new_from_slice(&Base64::decode_vec(shared).unwrap()).unwrap();
+        let components = [
+            ("date", "Tue, 20 Apr 2021 02:07:55 GMT"),
+            ("@authority", "example.com"),
+            ("content-type", "application/json"),
+        ];
+        let params = "(\"date\" \"@authority\" \"content-type\");created=1618884473;\
+                      keyid=\"test-shared-secret\"";
+        let base = crate::http_signature::signature_base(components, params);
+        let mac = SessionKey { keyed }.mac(base.as_bytes());
+        assert_eq!(Base64::encode_string(&mac), "pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=");
+    }
+
+    #[test]
     fn a_key_prints_nothing() {
         let key = SessionKey::derive(&[1; 32], &[2; 32]).unwrap();
         assert_eq!(format!("{key:?}"), "SessionKey(..)");
