@@ -5,7 +5,7 @@ Must not know: rows, rounds, goals.
 """
 
 from lib import tools
-from lib.measure import Meter, length_bytes
+from lib.measure import Meter, length_bytes, warm
 from lib.proxy import Proxy
 
 
@@ -18,6 +18,7 @@ class Contender:
     about = ()             # command that prints its version
     updates = True         # can put again over what is there
     durable = True         # put fsyncs, by itself or by what do_put adds
+    warm_mebibytes = 256   # memory made ready before each step: what it may touch
     networked = False      # there is a server, so bytes are counted by a proxy
 
     def missing(self):
@@ -54,6 +55,7 @@ class Contender:
 
     def put(self, source, fsync=False):
         """Stores it; gives a sample. `fsync`: the harness makes the store durable, in the time."""
+        warm(self.warm_mebibytes)
         sent, length = (self.proxy.up if self.proxy else 0), self.length()
         with self.meter() as meter:
             self.do_put(meter, source)
@@ -67,6 +69,7 @@ class Contender:
 
     def get(self, out, fsync=None):
         """Brings what was put to `out`; gives a sample. `fsync`: a path to make durable."""
+        warm(self.warm_mebibytes)
         with self.meter() as meter:
             self.do_get(meter, out)
             if fsync:

@@ -162,6 +162,11 @@ class Scope:
             subprocess.run(["fusermount3", "-uz", mount], check=False)
         shutil.rmtree(folder, ignore_errors=True)
 
+    def emptied_ago_s(self):
+        """Seconds since a run deleted its files here; they still matter, see rows/tree.py."""
+        stamp = self.out / "emptied"
+        return time.time() - stamp.stat().st_mtime if stamp.exists() else float("inf")
+
     def close(self):
         """Ends all processes, then removes the folder. Ctrl-C meanwhile does not stop it."""
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -170,6 +175,7 @@ class Scope:
         self.servers.clear()
         self._end_strays()
         self.remove(self.root)
+        (self.out / "emptied").touch()
         signal.signal(signal.SIGINT, before)
 
     def _end_strays(self):

@@ -60,15 +60,18 @@ def target():
 
 
 def strongroom():
-    """Our binary: STRONGROOM_BIN, else the release build."""
-    base = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
-    return Path(os.environ.get("STRONGROOM_BIN") or base / "release" / "strongroom").absolute()
+    """Our binary: STRONGROOM_BIN, else the newer of `make release` and `cargo build --release`."""
+    if named := os.environ.get("STRONGROOM_BIN"):
+        return Path(named).absolute()
+    target = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
+    built = [ROOT / "dist" / "strongroom", target / "release" / "strongroom"]
+    return max(built, key=lambda p: p.stat().st_mtime if p.is_file() else 0)
 
 
 def strongroom_missing():
     path = strongroom()
     return None if path.is_file() else (
-        "not built: cargo build --release, or name it with STRONGROOM_BIN")
+        "not built: `make release`, or name it with STRONGROOM_BIN")
 
 
 @cache

@@ -27,7 +27,6 @@ class Vault(Ours):
         source = self.folder / "source"
         data.documents(source, self.count)
         self.command("put", source, "/stored")
-        self.scope.remove(source)
 
     def timed(self, *words):
         with Meter(self.servers, self.agents()) as meter:
@@ -60,7 +59,6 @@ def measure(scope, options):
         for vault in vaults:
             if hasattr(vault, "servers"):
                 vault.close()
-                scope.remove(vault.folder)
     return report
 
 
