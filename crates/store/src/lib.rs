@@ -14,6 +14,7 @@ mod checksum;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod error;
+mod files;
 pub mod limits;
 #[cfg(feature = "local")]
 mod local;
@@ -26,6 +27,7 @@ mod sqlite;
 pub use batch::{Batch, Expectation, Op};
 pub use blobs::{BlobId, Blobs, PutDone};
 pub use error::{CommitError, StoreError};
+pub use files::{Files, Usage};
 #[cfg(feature = "local")]
 pub use local::{Collected, Local};
 pub use memory::Memory;

@@ -26,9 +26,7 @@ use std::time::Duration;
 
 use crate::blobs::{check_blob_limits, clamp};
 use crate::limits::KEY_BYTES_MAX;
-use crate::{
-    Batch, BlobId, Blobs, CommitDone, CommitError, PutDone, Rows, Scan, StoreError,
-};
+use crate::{Batch, BlobId, Blobs, CommitDone, CommitError, PutDone, Rows, Scan, StoreError};
 use committer::Committer;
 use frame::{HEADER, payload_check};
 use home::Home;

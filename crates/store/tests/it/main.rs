@@ -2,5 +2,6 @@
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod files;
 mod sqlite;
 mod suite;

@@ -4,8 +4,8 @@ use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 
 use strongroom_store::{
-    Batch, BlobId, Blobs, CommitDone, Local, Memory, PutDone, Rows, Scan, Sqlite, StoreError,
-    conformance,
+    Batch, BlobId, Blobs, CommitDone, Files, Local, Memory, PutDone, Rows, Scan, Sqlite,
+    StoreError, conformance,
 };
 use tempfile::TempDir;
 
@@ -80,4 +80,12 @@ fn local_rows() {
 #[test]
 fn local_blobs() {
     conformance::blobs(local);
+}
+
+#[test]
+fn files() {
+    conformance::blobs(|| {
+        let home = tempfile::tempdir().unwrap();
+        Kept { store: Files::open(home.path()).unwrap(), _home: home }
+    });
 }
