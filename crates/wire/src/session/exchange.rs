@@ -137,6 +137,9 @@ fn respond(body: &[u8], random: &[u8; 64]) -> Result<(Vec<u8>, Shared), SessionE
     let kem = Kem::from_u8(r.u8()?)?;
     let public = r.bytes(kem.public_len())?;
     r.end()?;
+    if public.len() != kem.public_len() {
+        return Err(SessionError::Form);
+    }
     match kem {
         Kem::X25519 => {
             let theirs: [u8; 32] = public.try_into().map_err(|_| SessionError::Form)?;
@@ -146,7 +149,7 @@ fn respond(body: &[u8], random: &[u8; 64]) -> Result<(Vec<u8>, Shared), SessionE
             Ok((DhPublic::from(&secret).as_bytes().to_vec(), shared))
         }
         Kem::XWing => {
-            // Checks the length and the encoding of the ML-KEM part.
+            // Checks the encoding of the ML-KEM part.
             let key = x_wing::EncapsulationKey::try_from(public).map_err(|_| SessionError::Key)?;
             let random = Zeroizing::new(*random);
             let (enc, shared) = key.encapsulate_deterministic((&*random).into());

@@ -13,11 +13,11 @@ use crate::chains::{
     VAULT, VERSION, public, tag,
 };
 
-type Change = fn(&mut Story);
+pub type Change = fn(&mut Story);
 
 /// What is tried, which element must be refused and why, the nearest chain that passes, and what
 /// turns that one into the bad one.
-type Case = (&'static str, usize, Refusal, Change, Change);
+pub type Case = (&'static str, usize, Refusal, Change, Change);
 
 const AS_IT_IS: Change = |_| {};
 
@@ -646,8 +646,18 @@ const HOLDERS: &[Case] = &[
     }),
 ];
 
+/// The stories of an accepted invitation, a counted link and the longest chain.
+pub fn prepared() -> (Story, Story, Story) {
+    let story = |change: Change| {
+        let mut story = Story::new();
+        change(&mut story);
+        story
+    };
+    (story(invited), story(counted), story(eight))
+}
+
 /// Every table; a new rule gets a new case.
-const TABLES: &[(&str, &[Case])] = &[
+pub const TABLES: &[(&str, &[Case])] = &[
     ("signatures", SIGNATURES),
     ("parents", PARENTS),
     ("times", TIMES),

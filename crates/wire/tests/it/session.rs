@@ -203,7 +203,7 @@ fn openings_of_another_form_or_with_a_useless_key_are_refused() {
         ("a short key", opening(1, &[9; 31]), SessionError::Form),
         ("a long key", opening(1, &[9; 33]), SessionError::Form),
         ("an X-Wing key for X25519", opening(1, &[9; 1_216]), SessionError::Form),
-        ("an X25519 key for X-Wing", opening(2, &[9; 32]), SessionError::Key),
+        ("an X25519 key for X-Wing", opening(2, &[9; 32]), SessionError::Form),
         ("a key of small order: zero", opening(1, &[0; 32]), SessionError::Key),
         ("a key of small order: one", opening(1, &one()), SessionError::Key),
         ("an ML-KEM key out of range", opening(2, &large_ml_kem), SessionError::Key),
