@@ -14,6 +14,8 @@ mod checksum;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod error;
+#[cfg(feature = "testing")]
+pub mod faulty;
 mod files;
 pub mod limits;
 #[cfg(feature = "local")]
