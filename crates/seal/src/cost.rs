@@ -17,8 +17,8 @@ impl Cost {
     /// quickly.
     pub const FLOOR: Self = Self { memory_kib: 65_536, passes: 3, lanes: 4 };
 
-    /// Highest accepted: 4 GiB, 64 passes, 64 lanes. Above it a forged header would be a bomb.
-    pub const CEILING: Self = Self { memory_kib: 4 * 1_048_576, passes: 64, lanes: 64 };
+    /// Highest accepted: 1 GiB, 16 passes, 16 lanes. Above it a forged header would be a bomb.
+    pub const CEILING: Self = Self { memory_kib: 1_048_576, passes: 16, lanes: 16 };
 
     /// Whether each number lies between floor and ceiling.
     pub const fn is_acceptable(self) -> bool {

@@ -120,6 +120,30 @@ mod tests {
     }
 
     #[test]
+    fn a05_golden_derivations() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/keys/derive.json");
+        let book: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let unhex = |value: &serde_json::Value| -> Vec<u8> {
+            let text = value.as_str().unwrap();
+            (0..text.len() / 2)
+                .map(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap())
+                .collect()
+        };
+        let mut left: std::collections::BTreeSet<_> = ALL.iter().collect();
+        for case in book["cases"].as_array().unwrap() {
+            let name = format!("strongroom 0 {}", case["context"].as_str().unwrap());
+            let context = *ALL.iter().find(|context| **context == name).unwrap();
+            let input: Vec<_> =
+                case["input"].as_array().unwrap().iter().map(|part| unhex(&part["hex"])).collect();
+            let parts: Vec<_> = input.iter().map(Vec::as_slice).collect();
+            assert_eq!(derive(context, &parts)[..], unhex(&case["output"]), "{name}");
+            left.remove(&context);
+        }
+        assert!(left.is_empty(), "without a golden case: {left:?}");
+    }
+
+    #[test]
     fn derive_is_blake3_derive_key() {
         let whole = blake3::derive_key("strongroom 0 wrap", b"abc");
         assert_eq!(*derive(WRAP, &[b"a", b"", b"bc"]), whole);

@@ -3,7 +3,7 @@
 //! secret will protect.
 //!
 //! X-Wing is an IETF draft: its bytes are frozen here by the draft's own known answers
-//! (`vectors/wrap/xwing-draft.json`). Should the RFC differ, it becomes a new suite. Opening
+//! (`vectors/kem/xwing-draft.json`). Should the RFC differ, it becomes a new suite. Opening
 //! rejects implicitly: a wrong key or changed encapsulation gives another secret, never an error.
 
 use core::fmt;
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn known_answers_of_the_draft() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/wrap/xwing-draft.json");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../vectors/kem/xwing-draft.json");
         let text = std::fs::read_to_string(path).unwrap();
         let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
         let vectors = vectors["vectors"].as_array().unwrap();

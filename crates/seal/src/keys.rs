@@ -36,13 +36,11 @@
 use strongroom_wire::ids::{AuthorKey, BucketId, DocumentTag, EntryId, MemberTag, PrincipalId};
 use subtle::ConstantTimeEq;
 
-
 use crate::aead::{Opens, SealsOnce};
 use crate::derive::{self, derive, derive_tag};
 use crate::identity::AuthorSigningKey;
 use crate::kem::DropSeed;
 use crate::local::LocalKey;
-
 
 /// A secret of 32 bytes that wipes itself and never prints.
 macro_rules! secret {

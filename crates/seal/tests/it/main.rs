@@ -1,0 +1,16 @@
+//! Tests of the crate from outside: golden files, attacks on whole streams, bytes of strangers.
+
+#[path = "../../../wire/tests/it/golden.rs"]
+#[allow(dead_code)] // shared with the wire crate, which uses other parts of it
+mod golden;
+
+mod arbitrary;
+mod content;
+mod independent;
+mod make_content;
+mod make_keys;
+mod make_part;
+mod make_recovery;
+mod make_store;
+mod make_wrap;
+mod vectors;
