@@ -1,1 +1,4 @@
 //! placeholder
+pub mod keyfile;
+pub mod random;
+pub mod remote;
