@@ -112,6 +112,11 @@ impl Writer {
         if value < 0 { self.head(NINT, !(value as u64)) } else { self.head(UINT, value as u64) }
     }
 
+    /// The head of a byte string of `len` bytes, for bytes that follow from somewhere else.
+    pub fn bytes_head(&mut self, len: usize) -> &mut Self {
+        self.head(BYTES, len as u64)
+    }
+
     /// A byte string.
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.head(BYTES, bytes.len() as u64).out.extend_from_slice(bytes);

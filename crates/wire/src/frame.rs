@@ -261,14 +261,20 @@ fn check_range(offset: u32, len: usize) -> Result<(), CborError> {
     if end > CHUNK_SEALED_LEN { Err(CborError::Limit) } else { Ok(()) }
 }
 
+/// Length and head of a CHUNK frame; `len` bytes of data follow. For a sender that does not want
+/// to copy them.
+pub fn chunk_head(chunk: ChunkId, offset: u32, len: usize) -> Vec<u8> {
+    let mut w = Writer::with_capacity(64);
+    w.array(4).uint(CHUNK).bytes(&chunk.0).uint(u64::from(offset)).bytes_head(len);
+    let head = w.into_bytes();
+    [&((head.len() + len) as u32).to_be_bytes(), head.as_slice()].concat()
+}
+
 /// Appends a CHUNK frame without copying the data twice.
 pub fn write_chunk(out: &mut Vec<u8>, chunk: ChunkId, offset: u32, data: &[u8]) {
-    let mut w = Writer::with_capacity(data.len() + 64);
-    w.array(4).uint(CHUNK).bytes(&chunk.0).uint(u64::from(offset)).bytes(data);
-    let body = w.into_bytes();
-    out.reserve(4 + body.len());
-    out.extend_from_slice(&(body.len() as u32).to_be_bytes());
-    out.extend_from_slice(&body);
+    out.reserve(64 + data.len());
+    out.extend_from_slice(&chunk_head(chunk, offset, data.len()));
+    out.extend_from_slice(data);
 }
 
 fn write_cursor(w: &mut Writer, cursor: Option<Cursor>) {
