@@ -1,0 +1,500 @@
+//! Admission: what a provider asks of entries before it stores them. Comes in: decoded entries of
+//! one request. Goes out: one batch, submitted, or a refusal that names the entry. Must not know:
+//! who carried them, or what they say.
+//!
+//! All or nothing. The order of the rules: already here → chain of its author → form and kind →
+//! clock → what it names is here → its author may → epoch not followed → chunks are here → quota.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use strongroom_store::{Batch, BlobId};
+use strongroom_wire::chain::{Tip, Verified, authenticate};
+use strongroom_wire::clear::{Clear, References};
+use strongroom_wire::control::{Control, ControlError};
+use strongroom_wire::entry::{Entry, Hlc, Kind, Sealed};
+use strongroom_wire::ids::{AuthorKey, BucketId, ChunkId, DocumentTag, EntryId, VaultTag};
+use strongroom_wire::limits::{HLC_AHEAD_MAX_MS, REFERENCE_LIST_IDS_MAX};
+use strongroom_wire::problem::Problem;
+
+use super::{Bucket, Buckets, Change, Reserved, State};
+use crate::refusal::Refusal;
+use crate::rows::{self, AuthorTip, ChunkRow, Meta, OVERHEAD, Place};
+use crate::store::{Store, now_millis, now_secs, random};
+
+/// What one request brings.
+#[derive(Debug)]
+pub struct Arriving {
+    /// In the order of the request.
+    pub entries: Vec<Entry>,
+    /// Chunks whose bytes are durable already; this batch makes them the bucket's.
+    pub chunks: Vec<(ChunkId, u32)>,
+    /// A relay stores what others wrote, whenever they wrote it: epochs may have been followed.
+    pub relayed: bool,
+    /// What was set aside for the chunks.
+    pub reserved: Reserved,
+}
+
+/// What became of a request's entries: all of them are durable.
+#[derive(Debug, Default)]
+pub struct Admitted {
+    /// Arrival numbers of all entries of the request, new and known, ascending.
+    pub numbers: Vec<u64>,
+}
+
+impl Buckets {
+    /// Judges and stores, in one batch. Where an entry is refused, the chunks that came with it
+    /// are the bucket's all the same: the next try need not send them.
+    pub async fn admit(
+        &self,
+        bucket: &Arc<Bucket>,
+        arriving: Arriving,
+    ) -> Result<Admitted, Refusal> {
+        let Arriving { entries, chunks, relayed, reserved } = arriving;
+        let mut state = bucket.lock().await?;
+        let mut judging = Judging::new(&self.store, bucket, &mut state, &chunks)?;
+        judging.relayed = relayed;
+        match judging.run(entries) {
+            Ok(judged) => {
+                let numbers = self.store_judged(bucket, state, judged, reserved).await?;
+                Ok(numbers)
+            }
+            Err(refusal) if chunks.is_empty() => Err(refusal),
+            Err(refusal) => {
+                let judged = Judging::new(&self.store, bucket, &mut state, &chunks)?;
+                let judged = judged.run(Vec::new())?;
+                self.store_judged(bucket, state, judged, reserved).await?;
+                Err(refusal)
+            }
+        }
+    }
+
+    async fn store_judged(
+        &self,
+        bucket: &Arc<Bucket>,
+        mut state: tokio::sync::MutexGuard<'_, State>,
+        judged: Judged,
+        mut reserved: Reserved,
+    ) -> Result<Admitted, Refusal> {
+        reserved.resize(judged.new_bytes)?;
+        let Judged { batch, change, mut numbers, fresh, waits, .. } = judged;
+        let chunks = change.owned;
+        if batch.is_empty() {
+            drop(state);
+            if waits {
+                bucket.settled(&self.store).await?;
+            }
+        } else {
+            let answer = bucket.submit(&self.store, &mut state, batch, change);
+            // Others judge and submit while the disk is busy with this batch.
+            drop(state);
+            answer.await?;
+        }
+        reserved.used();
+        self.metrics.entries_stored.add(fresh);
+        self.metrics.chunks_stored.add(chunks);
+        numbers.sort_unstable();
+        Ok(Admitted { numbers })
+    }
+
+    /// Opens a bucket billed to a vault: genesis first, then what founds it.
+    pub async fn found(
+        self: &Arc<Self>,
+        id: BucketId,
+        vault: VaultTag,
+        entries: Vec<Entry>,
+    ) -> Result<Admitted, Refusal> {
+        if let Some(bucket) = self.open(id).await? {
+            if self.meta_of(id)?.is_none_or(|meta| meta.vault != vault) {
+                return Err(Problem::Conflict.into());
+            }
+            // The answer to the first try was lost: only what is new is judged.
+            let reserved = bucket.vault.reserve(0)?;
+            let arriving = Arriving { entries, chunks: Vec::new(), relayed: false, reserved };
+            return self.admit(&bucket, arriving).await;
+        }
+        let genesis = entries.first().filter(|entry| entry.id() == id.genesis());
+        let Some(genesis) = genesis else {
+            return Err(Refusal::from(Problem::Malformed).because("the genesis comes first"));
+        };
+        // Whether it is authentic is judged below, with its author's chain; nothing is kept, shown
+        // or stored before.
+        let control = Control::new(&Verified::danger_from_own_store(genesis.clone()))
+            .map_err(|error| refuse(genesis, error))?;
+        let vault_use = self.vault_use(vault)?;
+        let reserved = vault_use.reserve(0)?;
+        let meta = Meta::new(vault, random()?, now_secs());
+        let bucket = Arc::new(Bucket::new(id, vault_use, meta, control));
+        let mut state = bucket.lock().await?;
+        let mut judging = Judging::new(&self.store, &bucket, &mut state, &[])?;
+        judging.founding = true;
+        let mut judged = judging.run(entries)?;
+        judged.batch.put(rows::holding(vault, id), Vec::new());
+        judged.change.founds = true;
+        let admitted = self.store_judged(&bucket, state, judged, reserved).await?;
+        self.metrics.buckets_total.one();
+        Ok(admitted)
+    }
+
+    fn meta_of(&self, id: BucketId) -> Result<Option<Meta>, Refusal> {
+        let row = self.store.rows.get(&rows::meta(id))?;
+        row.map(|row| Meta::decode(&row).map_err(|_| super::damaged())).transpose()
+    }
+}
+
+/// One request's entries on their way to a batch. Nothing of the state is changed before all of
+/// them passed.
+struct Judging<'a> {
+    store: &'a Store,
+    bucket: BucketId,
+    state: &'a mut State,
+    relayed: bool,
+    founding: bool,
+    now: u64,
+    /// The control log with what this request adds to it.
+    control: Option<Control>,
+    /// Clocks of the entries judged so far.
+    seen: HashMap<EntryId, Hlc>,
+    /// Documents this request is the first to name.
+    documents: HashSet<DocumentTag>,
+    /// Chunks this request makes the bucket's, and whether an entry of it refers to them.
+    chunks: HashMap<ChunkId, (u32, bool)>,
+}
+
+/// What passed.
+struct Judged {
+    batch: Batch,
+    change: Change,
+    numbers: Vec<u64>,
+    fresh: u64,
+    new_bytes: u64,
+    /// Entries of the request are in batches that are not durable yet.
+    waits: bool,
+}
+
+fn refuse(entry: &Entry, error: ControlError) -> Refusal {
+    let problem = match error {
+        ControlError::Unsupported => Problem::Unsupported,
+        ControlError::Deactivated => Problem::Forbidden,
+        _ => Problem::InvalidEntry,
+    };
+    Refusal::entry(problem, entry.id(), error)
+}
+
+fn invalid(entry: &Entry, reason: &str) -> Refusal {
+    Refusal::entry(Problem::InvalidEntry, entry.id(), reason)
+}
+
+impl<'a> Judging<'a> {
+    fn new(
+        store: &'a Store,
+        bucket: &Bucket,
+        state: &'a mut State,
+        chunks: &[(ChunkId, u32)],
+    ) -> Result<Self, Refusal> {
+        let mut fresh = HashMap::new();
+        for (id, len) in chunks {
+            // A chunk that is the bucket's already is not counted twice.
+            if state.chunk(store, bucket.id, *id)?.is_none() {
+                fresh.insert(*id, (*len, false));
+            }
+        }
+        Ok(Self {
+            store,
+            bucket: bucket.id,
+            state,
+            relayed: false,
+            founding: false,
+            now: now_secs(),
+            control: None,
+            seen: HashMap::new(),
+            documents: HashSet::new(),
+            chunks: fresh,
+        })
+    }
+
+    fn run(mut self, entries: Vec<Entry>) -> Result<Judged, Refusal> {
+        let mut judged = Judged {
+            batch: Batch::new(),
+            change: Change::of(self.state.meta),
+            numbers: Vec::new(),
+            fresh: 0,
+            new_bytes: 0,
+            waits: false,
+        };
+        let fresh = self.drop_known(entries, &mut judged)?;
+        if !(fresh.is_empty() && self.chunks.is_empty()) && self.state.control.is_deactivated() {
+            let why = "the bucket is deactivated: pull only";
+            return Err(Refusal::from(Problem::Forbidden).because(why));
+        }
+        if !fresh.is_empty() {
+            self.judge_all(fresh, &mut judged)?;
+        }
+        self.own_chunks(&mut judged);
+        judged.change.control = self.control;
+        judged.change.documents = self.documents.into_iter().collect();
+        Ok(judged)
+    }
+
+    fn judge_all(&mut self, fresh: Vec<Entry>, judged: &mut Judged) -> Result<(), Refusal> {
+        let mut tips = self.tips(&fresh)?;
+        let known = |author: &AuthorKey| {
+            tips.get(author).copied().flatten().map(|tip| Tip { seq: tip.seq, id: tip.id })
+        };
+        let fresh = authenticate(self.bucket, fresh, known)
+            .map_err(|e| Refusal::entry(Problem::InvalidEntry, e.entry, e.reason))?;
+        let count = fresh.len();
+        for (at, entry) in fresh.into_iter().enumerate() {
+            let tip = tips.entry(entry.header().author).or_default();
+            self.judge(&entry, tip)?;
+            self.keep(&entry, at + 1 == count, judged)?;
+        }
+        for (author, tip) in tips {
+            let Some(tip) = tip else { continue };
+            if !self.state.tips.contains_key(&author) {
+                judged.change.meta.authors += 1;
+            }
+            judged.batch.put(rows::author(self.bucket, author), tip.encode());
+            judged.change.tips.insert(author, tip);
+        }
+        judged.change.meta.last_at = self.now;
+        Ok(())
+    }
+
+    /// Takes out what is here already; a retry after a lost answer changes nothing.
+    fn drop_known(
+        &mut self,
+        entries: Vec<Entry>,
+        judged: &mut Judged,
+    ) -> Result<Vec<Entry>, Refusal> {
+        let mut fresh = Vec::with_capacity(entries.len());
+        let mut ids = HashSet::with_capacity(entries.len());
+        for entry in entries {
+            if !ids.insert(entry.id()) {
+                continue;
+            }
+            match self.state.place(self.store, self.bucket, entry.id())? {
+                Some(place) => {
+                    judged.waits |= self.state.entries.contains_key(&entry.id());
+                    judged.numbers.push(place.number);
+                }
+                None => fresh.push(entry),
+            }
+        }
+        Ok(fresh)
+    }
+
+    /// Where the chains of the authors stand.
+    fn tips(&mut self, fresh: &[Entry]) -> Result<HashMap<AuthorKey, Option<AuthorTip>>, Refusal> {
+        let mut tips = HashMap::new();
+        for entry in fresh {
+            let author = entry.header().author;
+            if !tips.contains_key(&author) {
+                tips.insert(author, self.state.tip(self.store, self.bucket, author)?);
+            }
+        }
+        Ok(tips)
+    }
+
+    fn judge(
+        &mut self,
+        entry: &Verified<Entry>,
+        tip: &mut Option<AuthorTip>,
+    ) -> Result<(), Refusal> {
+        let header = entry.header();
+        let genesis = header.kind == Kind::Genesis;
+        if genesis && !self.founding {
+            return Err(refuse(entry, ControlError::Bucket));
+        }
+        // Whoever pulls gets entries in this order, and can use every prefix of it.
+        if header.seq != tip.map_or(0, |tip| tip.seq + 1) {
+            return Err(invalid(entry, "stands before its author's earlier entry"));
+        }
+        if tip.is_some_and(|tip| header.hlc < tip.hlc) {
+            return Err(invalid(entry, "goes back in time"));
+        }
+        if header.hlc.millis() > now_millis().saturating_add(HLC_AHEAD_MAX_MS) {
+            return Err(invalid(entry, "its clock is more than a day ahead"));
+        }
+        if !matches!(entry.sealed(), Sealed::Here(_)) {
+            return Err(invalid(entry, "its sealed part is missing"));
+        }
+        if matches!(header.kind, Kind::Message | Kind::Segment) {
+            return Err(Refusal::entry(Problem::Unsupported, entry.id(), "unknown kind"));
+        }
+        self.check_epoch(entry)?;
+        if header.kind.is_control() {
+            if !genesis {
+                let state = &self.state.control;
+                let control = self.control.get_or_insert_with(|| (**state).clone());
+                control.insert(entry).map_err(|error| refuse(entry, error))?;
+            }
+        } else {
+            let control = self.control.as_ref().unwrap_or(&self.state.control);
+            control.judge(header).map_err(|error| refuse(entry, error))?;
+            self.check_parents(entry)?;
+        }
+        *tip = Some(AuthorTip { seq: header.seq, id: entry.id(), hlc: header.hlc });
+        self.seen.insert(entry.id(), header.hlc);
+        Ok(())
+    }
+
+    /// A device that seals under an epoch that was followed has not seen who was taken out: it
+    /// must look again. A revoke is taken all the same; nothing may hold one up.
+    fn check_epoch(&self, entry: &Verified<Entry>) -> Result<(), Refusal> {
+        let header = entry.header();
+        if self.relayed || header.epoch.is_zero() || header.kind == Kind::Revoke {
+            return Ok(());
+        }
+        let control = self.control.as_ref().unwrap_or(&self.state.control);
+        if !control.is_stale(&header.epoch) {
+            return Ok(());
+        }
+        let current: Vec<String> =
+            control.current_epochs().iter().map(EntryId::to_base32).collect();
+        Err(Refusal::from(Problem::StaleEpoch)
+            .with("entry", entry.id().to_base32())
+            .with("epochs", current))
+    }
+
+    fn check_parents(&self, entry: &Verified<Entry>) -> Result<(), Refusal> {
+        for parent in &entry.header().parents {
+            let hlc = match self.seen.get(parent) {
+                Some(hlc) => Some(*hlc),
+                None => self.state.place(self.store, self.bucket, *parent)?.map(|place| place.hlc),
+            };
+            match hlc {
+                None => return Err(refuse(entry, ControlError::Missing)),
+                Some(hlc) if entry.header().hlc < hlc => {
+                    return Err(refuse(entry, ControlError::Clock));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one judged entry to the batch.
+    fn keep(
+        &mut self,
+        entry: &Verified<Entry>,
+        last: bool,
+        judged: &mut Judged,
+    ) -> Result<(), Refusal> {
+        let header = entry.header();
+        let clear = Clear::decode(header.kind, entry.clear())
+            .map_err(|_| refuse(entry, ControlError::Form))?;
+        if let Clear::Version(references) = &clear {
+            self.refer(entry, references, judged)?;
+        }
+        self.count_document(header.document, judged)?;
+        let meta = &mut judged.change.meta;
+        meta.arrivals += 1;
+        let place = Place { number: meta.arrivals, hlc: header.hlc };
+        let mut row = vec![if last { rows::LAST_OF_REQUEST } else { 0 }];
+        row.append(&mut entry.encode());
+        let len = row.len() as u64 - 1;
+        meta.entry_bytes += len;
+        meta.sum.add(header.hlc, entry.id());
+        judged.new_bytes += len + OVERHEAD;
+        judged.batch.put(rows::arrival(self.bucket, place.number), row);
+        judged.batch.put(rows::entry(self.bucket, entry.id()), place.encode());
+        if header.kind.is_control() {
+            judged.batch.put(rows::control(self.bucket, place.number), Vec::new());
+        }
+        judged.change.entries.push((entry.id(), place));
+        judged.numbers.push(place.number);
+        judged.fresh += 1;
+        Ok(())
+    }
+
+    fn count_document(&mut self, tag: DocumentTag, judged: &mut Judged) -> Result<(), Refusal> {
+        if tag.is_zero() || self.documents.contains(&tag) || self.state.documents.contains(&tag) {
+            return Ok(());
+        }
+        let key = rows::document(self.bucket, tag);
+        if self.store.rows.get(&key)?.is_none() {
+            judged.change.meta.documents += 1;
+            judged.batch.put(key, Vec::new());
+            self.documents.insert(tag);
+        }
+        Ok(())
+    }
+
+    /// Every chunk a version names was put under this bucket; from now on it is no orphan.
+    fn refer(
+        &mut self,
+        entry: &Entry,
+        references: &References,
+        judged: &mut Judged,
+    ) -> Result<(), Refusal> {
+        for id in references.direct() {
+            self.refer_to_one(entry, *id, judged)?;
+        }
+        if let References::Lists(lists) = references {
+            let mut before = None;
+            for list in lists {
+                let bytes = self.store.blobs.get(&BlobId(list.0), 0..u64::MAX)?;
+                let bytes = bytes.ok_or_else(|| missing(entry, *list))?;
+                let (ids, rest) = bytes.as_chunks::<32>();
+                if ids.len() > REFERENCE_LIST_IDS_MAX || !rest.is_empty() || ids.is_empty() {
+                    return Err(invalid(entry, "a reference list is malformed"));
+                }
+                for id in ids {
+                    if before.is_some_and(|before| before >= *id) {
+                        return Err(invalid(entry, "a reference list is out of order"));
+                    }
+                    before = Some(*id);
+                    self.refer_to_one(entry, ChunkId(*id), judged)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn refer_to_one(
+        &mut self,
+        entry: &Entry,
+        id: ChunkId,
+        judged: &mut Judged,
+    ) -> Result<(), Refusal> {
+        if let Some((_, referred)) = self.chunks.get_mut(&id) {
+            *referred = true;
+            return Ok(());
+        }
+        let row = self.state.chunk(self.store, self.bucket, id)?;
+        let row = row.ok_or_else(|| missing(entry, id))?;
+        if row.orphan_since != 0 {
+            let kept = ChunkRow { orphan_since: 0, ..row };
+            judged.batch.put(rows::chunk(self.bucket, id), kept.encode());
+            judged.batch.delete(rows::orphan(row.orphan_since, self.bucket, id));
+            judged.change.chunks.push((id, Some(kept)));
+        }
+        Ok(())
+    }
+
+    /// Adds the rows of the chunks that came with the request.
+    fn own_chunks(&mut self, judged: &mut Judged) {
+        for (id, (len, referred)) in self.chunks.drain() {
+            let orphan_since = if referred { 0 } else { self.now };
+            let row = ChunkRow { len, orphan_since };
+            judged.batch.put(rows::chunk(self.bucket, id), row.encode());
+            judged.batch.put(rows::owner(id, self.bucket), Vec::new());
+            if !referred {
+                judged.batch.put(rows::orphan(orphan_since, self.bucket, id), Vec::new());
+            }
+            let change = &mut judged.change;
+            change.meta.chunks += 1;
+            change.meta.chunk_bytes += u64::from(len);
+            change.owned += 1;
+            change.chunks.push((id, Some(row)));
+            judged.new_bytes += u64::from(len) + OVERHEAD;
+        }
+    }
+}
+
+fn missing(entry: &Entry, chunk: ChunkId) -> Refusal {
+    Refusal::from(Problem::MissingChunk)
+        .with("entry", entry.id().to_base32())
+        .with("chunk", chunk.to_base32())
+}

@@ -1,0 +1,168 @@
+//! The gate. Comes in: the head of a request. Goes out: a [`Call`], which nothing else can make:
+//! who asks, in which session, and what the body must be. Must not know: what is asked for.
+//!
+//! Everything is decided from the head, before a byte of the body is read. Every failure is one
+//! 401 that says no more than the provider's time.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Body;
+use axum::extract::FromRequest;
+use http::request::Parts;
+use http::{HeaderMap, Request};
+use strongroom_wire::capability::{Action, Grant, Target};
+use strongroom_wire::http_signature::{
+    BodyCheck, CAPABILITY_FIELD, CAPABILITY_HASH_FIELD, CONTENT_DIGEST_FIELD, CapabilityField,
+    RequestParts, SIGNATURE_FIELD, SIGNATURE_INPUT_FIELD, Signed, parse,
+};
+use strongroom_wire::ids::{BucketId, VaultTag};
+use strongroom_wire::problem::Problem;
+
+use crate::body::{self, Held};
+use crate::buckets::Bucket;
+use crate::listener::Peer;
+use crate::provider::Provider;
+use crate::refusal::Refusal;
+use crate::sessions::Open;
+use crate::store::now_secs;
+
+/// A request in an open session, let through once. Its body is still on the wire.
+pub struct Call {
+    /// The session.
+    pub session: Arc<Open>,
+    /// Who sent it, over what.
+    pub peer: Peer,
+    /// Its fields.
+    pub headers: HeaderMap,
+    check: BodyCheck,
+    // In a lock only so that a reference to a call may cross threads: a body may not.
+    body: Mutex<Body>,
+    provider: Provider,
+}
+
+impl FromRequest<Provider> for Call {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request<Body>, provider: &Provider) -> Result<Self, Refusal> {
+        let (parts, body) = request.into_parts();
+        let peer = peer_of(&parts)?;
+        let Signed::Session(mac) = read_signature(&parts, peer, provider)? else {
+            return Err(unauthorized(provider));
+        };
+        let session = provider.sessions.find(mac.session());
+        let session = session.ok_or_else(|| unauthorized(provider))?;
+        session.admit(&mac, now_secs()).map_err(|_| unauthorized(provider))?;
+        let check = *mac.body();
+        let provider = provider.clone();
+        Ok(Self { session, peer, headers: parts.headers, check, body: Mutex::new(body), provider })
+    }
+}
+
+impl Call {
+    /// The body, of at most `max` bytes, as it was signed.
+    pub async fn body(self, max: usize) -> Result<Held, Refusal> {
+        let announced = body::announced(&self.headers)?;
+        let (rooms, tuning) = (&self.provider.bodies, &self.provider.config.tuning);
+        let body = self.body.into_inner().unwrap_or_else(PoisonError::into_inner);
+        body::read(rooms, tuning, body, announced, max, self.check).await
+    }
+
+    /// BLAKE3 of the body, where the URI names it. [`Call::body`] compares the two.
+    pub const fn body_hash(&self) -> Option<[u8; 32]> {
+        self.check.blake3
+    }
+
+    /// What the session is good for.
+    pub fn grant(&self) -> Result<&Arc<Grant>, Refusal> {
+        self.session.grant.as_ref().ok_or_else(|| Problem::Forbidden.into())
+    }
+
+    /// The vault the session may act for.
+    pub fn vault(&self) -> Result<VaultTag, Refusal> {
+        let grant = self.grant()?;
+        let vault = grant.target().vault().ok_or(Problem::Forbidden)?;
+        let allowed = grant.allows(Action::Host, &Target::Vault(vault));
+        if allowed { Ok(vault) } else { Err(Problem::Forbidden.into()) }
+    }
+
+    /// The bucket, for one of these actions. A session whose chain was revoked ends here, before
+    /// anything is read.
+    pub async fn bucket(&self, id: BucketId, actions: &[Action]) -> Result<Arc<Bucket>, Refusal> {
+        let grant = self.grant()?;
+        let target = grant.target();
+        if target.bucket() != Some(id) {
+            return Err(Problem::Forbidden.into());
+        }
+        let bucket = self.provider.buckets.open(id).await?;
+        // The session was opened on this bucket, so it was here.
+        let bucket = bucket.ok_or_else(|| unauthorized(&self.provider))?;
+        let control = bucket.published().control;
+        if grant.ids().any(|id| control.is_revoked(&id)) {
+            self.provider.sessions.end(&self.session);
+            return Err(unauthorized(&self.provider));
+        }
+        let pull_only = control.is_deactivated();
+        let may = |action: &Action| {
+            grant.allows(*action, target) && (!pull_only || *action == Action::Pull)
+        };
+        if actions.iter().any(may) { Ok(bucket) } else { Err(Problem::Forbidden.into()) }
+    }
+}
+
+/// The 401 of all cases. It tells the time, because a wrong clock is the one cause a person can
+/// mend.
+pub fn unauthorized(provider: &Provider) -> Refusal {
+    provider.metrics.requests_unauthorized.one();
+    Refusal::from(Problem::Unauthorized).with("time", now_secs()).with("started", provider.started)
+}
+
+/// The other end of the connection.
+pub fn peer_of(parts: &Parts) -> Result<Peer, Refusal> {
+    parts.extensions.get::<Peer>().copied().ok_or_else(|| Problem::Internal.into())
+}
+
+/// Reads the signature fields of a request; what they claim is not verified yet.
+pub fn read_signature(parts: &Parts, peer: Peer, provider: &Provider) -> Result<Signed, Refusal> {
+    let refuse = || unauthorized(provider);
+    let uri = target_uri(parts, peer, provider).ok_or_else(refuse)?;
+    let headers = &parts.headers;
+    let field = |name| one(headers, name).map_err(|()| refuse());
+    let capability = match (field(CAPABILITY_FIELD)?, field(CAPABILITY_HASH_FIELD)?) {
+        (Some(chain), None) => Some(CapabilityField::Chain(chain)),
+        (None, Some(hash)) => Some(CapabilityField::Hash(hash)),
+        (None, None) => None,
+        (Some(_), Some(_)) => return Err(refuse()),
+    };
+    let request = RequestParts {
+        method: parts.method.as_str(),
+        target_uri: &uri,
+        content_digest: field(CONTENT_DIGEST_FIELD)?,
+        capability,
+    };
+    let input = field(SIGNATURE_INPUT_FIELD)?.ok_or_else(refuse)?;
+    let signature = field(SIGNATURE_FIELD)?.ok_or_else(refuse)?;
+    parse(&request, input, signature).map_err(|_| refuse())
+}
+
+/// A field that came once, or not at all.
+pub fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, ()> {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(());
+    }
+    value.to_str().map(Some).map_err(|_| ())
+}
+
+/// The URI as the client addressed it. The authority must be one of this provider's own: a
+/// signature made for another host is none for this one.
+fn target_uri(parts: &Parts, peer: Peer, provider: &Provider) -> Option<String> {
+    let scheme = if peer.exporter.is_some() { "https" } else { "http" };
+    let authority = match parts.uri.authority() {
+        Some(authority) => authority.as_str(),
+        None => one(&parts.headers, "host").ok()??,
+    };
+    let path = parts.uri.path_and_query()?.as_str();
+    let origin = [scheme, "://", authority].concat();
+    provider.is_own_origin(&origin).then(|| origin + path)
+}

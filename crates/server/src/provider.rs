@@ -1,0 +1,175 @@
+//! One provider: its store, its key, its tables. Comes in: what it is built from. Goes out: a
+//! router that serves it. Must not know: sockets.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use strongroom_store::{Batch, Blobs, Rows};
+use strongroom_wire::capability::VerifiedChains;
+use strongroom_wire::format::FORMAT;
+use strongroom_wire::http_signature::NonceMemory;
+use strongroom_wire::ids::RecordId;
+use strongroom_wire::limits::{NONCES_MAX, VERIFIED_CHAINS_MAX};
+
+use crate::ServeError;
+use crate::body::Rooms;
+use crate::buckets::Buckets;
+use crate::config::Config;
+use crate::identity::Identity;
+use crate::metrics::Metrics;
+use crate::rates::Rate;
+use crate::rows;
+use crate::sessions::Sessions;
+use crate::store::{Store, now_secs};
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A provider. Clones are the same provider.
+#[derive(Clone)]
+pub struct Provider(Arc<Inner>);
+
+/// What a provider is made of.
+pub struct Inner {
+    pub(crate) config: Config,
+    pub(crate) identity: Identity,
+    pub(crate) store: Store,
+    pub(crate) buckets: Arc<Buckets>,
+    pub(crate) sessions: Sessions,
+    pub(crate) chains: Mutex<VerifiedChains>,
+    pub(crate) nonces: Mutex<NonceMemory>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) bodies: Rooms,
+    pub(crate) answers: Rooms,
+    pub(crate) sign_ups: Rate<IpAddr>,
+    pub(crate) session_opens: Rate<IpAddr>,
+    pub(crate) record_reads: Rate<IpAddr>,
+    pub(crate) record_reads_each: Rate<RecordId>,
+    /// Vault rows and records are changed one at a time.
+    pub(crate) vault_rows: tokio::sync::Mutex<()>,
+    /// When this process began, in seconds since 1970.
+    pub(crate) started: u64,
+    origins: OnceLock<BTreeSet<String>>,
+}
+
+impl Deref for Provider {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl Provider {
+    /// A provider over any store. Refuses rows of another format.
+    pub fn new(
+        rows: Arc<dyn Rows>,
+        blobs: Arc<dyn Blobs>,
+        identity: Identity,
+        config: Config,
+    ) -> Result<Self, ServeError> {
+        check_format(&*rows)?;
+        let metrics = Arc::new(Metrics::default());
+        let store = Store { rows, blobs };
+        let tuning = &config.tuning;
+        let buckets = Buckets::new(
+            store.clone(),
+            metrics.clone(),
+            config.quota_bytes,
+            tuning.buckets_cached_max,
+        );
+        let per_hour = |max| Rate::new(max, HOUR);
+        Ok(Self(Arc::new(Inner {
+            buckets: Arc::new(buckets),
+            sessions: Sessions::new(tuning.sessions_max),
+            chains: Mutex::new(VerifiedChains::new(VERIFIED_CHAINS_MAX)),
+            nonces: Mutex::new(NonceMemory::new(NONCES_MAX)),
+            bodies: Rooms::new(tuning.bodies_bytes_max, tuning.wait_max),
+            answers: Rooms::new(tuning.answers_bytes_max, tuning.wait_max),
+            sign_ups: per_hour(tuning.sign_ups_per_hour),
+            session_opens: Rate::new(tuning.session_opens_per_minute, MINUTE),
+            record_reads: per_hour(tuning.record_reads_per_hour),
+            record_reads_each: Rate::new(tuning.record_reads_per_hour_each, HOUR),
+            vault_rows: tokio::sync::Mutex::new(()),
+            started: now_secs(),
+            origins: OnceLock::new(),
+            metrics,
+            store,
+            identity,
+            config,
+        })))
+    }
+
+    /// The routes.
+    pub fn router(&self) -> axum::Router {
+        crate::routes::router(self.clone())
+    }
+
+    /// Its counts.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        self.metrics.clone()
+    }
+
+    /// Where it listens: loopback is addressed by any of its names.
+    pub(crate) fn listens_on(&self, address: SocketAddr) {
+        let mut origins: BTreeSet<String> = self.config.origins.iter().cloned().collect();
+        if address.ip().is_loopback() {
+            let scheme = if self.config.tls.is_some() { "https" } else { "http" };
+            let port = address.port();
+            for host in ["127.0.0.1", "localhost", "[::1]"] {
+                origins.insert(format!("{scheme}://{host}:{port}"));
+            }
+        }
+        let _ = self.origins.set(origins);
+    }
+
+    /// Whether this is how clients address this provider. Where no origin was configured, the one
+    /// the client addressed is taken: what binds is then the provider's key alone.
+    pub(crate) fn is_own_origin(&self, origin: &str) -> bool {
+        self.origins.get().is_none_or(|own| own.is_empty() || own.contains(origin))
+    }
+
+    /// Collects what nobody refers to, from time to time, for as long as it is polled.
+    pub async fn keep_house(self) {
+        match self.buckets.collect_lost().await {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "removed chunks that lost their owner in a crash"),
+            Err(_) => tracing::warn!("could not look for lost chunks"),
+        }
+        loop {
+            tokio::time::sleep(self.config.tuning.sweep_every).await;
+            match self.buckets.sweep(self.config.tuning.orphan_age).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "collected chunks nothing refers to"),
+                Err(_) => tracing::warn!("could not collect orphaned chunks"),
+            }
+        }
+    }
+
+    /// Collects orphans of any age now. For tests and for an operator's tools.
+    pub async fn sweep(&self, age: Duration) -> Result<u64, crate::Refusal> {
+        self.buckets.sweep(age).await
+    }
+}
+
+fn check_format(store: &dyn Rows) -> Result<(), ServeError> {
+    let ours = [FORMAT];
+    match store.get(rows::FORMAT_KEY)? {
+        Some(found) if found == ours => Ok(()),
+        Some(_) => Err(ServeError::Store(strongroom_store::StoreError::Foreign {
+            what: "rows of another format number".into(),
+        })),
+        None => {
+            let mut batch = Batch::new();
+            batch.put(rows::FORMAT_KEY, ours);
+            store.commit(batch).map_err(|error| match error {
+                strongroom_store::CommitError::Store(error) => ServeError::Store(error),
+                strongroom_store::CommitError::Conflict { .. } => {
+                    ServeError::Store(strongroom_store::StoreError::Busy)
+                }
+            })
+        }
+    }
+}

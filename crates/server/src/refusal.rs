@@ -1,0 +1,120 @@
+//! Refusals: what a handler gives instead of an answer. Comes in: a problem, and what the kind
+//! adds. Goes out: RFC 9457 `application/problem+json`. Must not know: requests; a refusal echoes
+//! nothing but ids the asker sent.
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value, json};
+use strongroom_store::{CommitError, StoreError};
+use strongroom_wire::ids::EntryId;
+use strongroom_wire::problem::Problem;
+
+/// What a handler gives.
+pub type Answer = Result<Response, Refusal>;
+
+/// A problem with the members its kind adds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// Which.
+    pub problem: Problem,
+    more: Option<Box<Map<String, Value>>>,
+}
+
+impl Refusal {
+    /// Adds a member to the body, as `docs/spec/api.md` lists them.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.more.get_or_insert_default().insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Names the entry at fault and says what is wrong with it.
+    pub fn entry(problem: Problem, entry: EntryId, reason: impl ToString) -> Self {
+        Self::from(problem).with("entry", entry.to_base32()).with("detail", reason.to_string())
+    }
+
+    /// Says what is wrong, in words that carry nothing of the request.
+    #[must_use]
+    pub fn because(self, detail: &'static str) -> Self {
+        self.with("detail", detail)
+    }
+}
+
+impl From<Problem> for Refusal {
+    fn from(problem: Problem) -> Self {
+        Self { problem, more: None }
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        let problem = match &error {
+            StoreError::Full => Problem::Full,
+            StoreError::TooLarge { .. } => Problem::TooLarge,
+            StoreError::Busy => Problem::Busy,
+            _ => Problem::Internal,
+        };
+        // The operator needs the reason; the asker must not see it. Store errors name no path.
+        if problem != Problem::TooLarge {
+            tracing::error!(%error, "the store failed");
+        }
+        problem.into()
+    }
+}
+
+impl From<CommitError> for Refusal {
+    fn from(error: CommitError) -> Self {
+        match error {
+            // Somebody else was first, or an earlier batch of this bucket failed: a retry reads
+            // the state anew.
+            CommitError::Conflict { .. } => Problem::Busy.into(),
+            CommitError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<strongroom_wire::cbor::CborError> for Refusal {
+    fn from(error: strongroom_wire::cbor::CborError) -> Self {
+        Self::from(Problem::Malformed).with("detail", error.to_string())
+    }
+}
+
+impl From<strongroom_wire::frame::FrameError> for Refusal {
+    fn from(error: strongroom_wire::frame::FrameError) -> Self {
+        Self::from(Problem::Malformed).with("detail", error.to_string())
+    }
+}
+
+impl From<strongroom_wire::ids::IdError> for Refusal {
+    fn from(_: strongroom_wire::ids::IdError) -> Self {
+        // A path that names no id names nothing.
+        Problem::NotFound.into()
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let problem = self.problem;
+        let mut body = json!({
+            "type": format!("/problems/{}", problem.name()),
+            "title": problem.title(),
+            "status": problem.status(),
+        });
+        if let (Some(more), Some(body)) = (self.more, body.as_object_mut()) {
+            body.extend(*more);
+        }
+        let mut response = Response::new(Body::from(body.to_string()));
+        *response.status_mut() =
+            StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        let kind = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, kind);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if matches!(problem, Problem::Busy | Problem::Rate) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response.extensions_mut().insert(problem);
+        response
+    }
+}

@@ -1,0 +1,414 @@
+//! Rows: how what a provider knows is laid out in an ordered store. Comes in: ids and typed rows.
+//! Goes out: keys and values. Must not know: who asks, or when a row may be written.
+//!
+//! The table is docs/spec/provider-rows.md. The first byte of a key names its table; ids follow
+//! at their full length, numbers big-endian, so that a scan visits them in order.
+
+use strongroom_wire::cbor::{CborError, Reader, Writer};
+use strongroom_wire::entry::Hlc;
+use strongroom_wire::fingerprint::SetSum;
+use strongroom_wire::ids::{
+    AuthorKey, BucketId, ChunkId, DocumentTag, EntryId, PublicKey, RecordId, VaultTag,
+};
+use strongroom_wire::limits::RECOVERY_RECORD_LEN;
+
+/// Bytes counted against a quota for each entry and each chunk, for the rows around it.
+pub const OVERHEAD: u64 = 256;
+
+fn key(table: u8, parts: &[&[u8]]) -> Vec<u8> {
+    let mut key = Vec::with_capacity(1 + parts.iter().map(|part| part.len()).sum::<usize>());
+    key.push(table);
+    parts.iter().for_each(|part| key.extend_from_slice(part));
+    key
+}
+
+/// `f` → the format number of these rows.
+pub const FORMAT_KEY: &[u8] = b"f";
+
+/// `v` vault → [`VaultRow`].
+pub fn vault(vault: VaultTag) -> Vec<u8> {
+    key(b'v', &[&vault.0])
+}
+
+/// `h` vault, bucket → empty: what the vault opened here.
+pub fn holding(vault: VaultTag, bucket: BucketId) -> Vec<u8> {
+    key(b'h', &[&vault.0, &bucket.0])
+}
+
+/// All of a vault's [`holding`]s.
+pub fn holdings(vault: VaultTag) -> Vec<u8> {
+    key(b'h', &[&vault.0])
+}
+
+/// The bucket of a [`holding`] key.
+pub fn bucket_of_holding(key: &[u8]) -> Option<BucketId> {
+    key.get(17..)?.try_into().ok().map(BucketId)
+}
+
+/// `b` bucket → [`Meta`].
+pub fn meta(bucket: BucketId) -> Vec<u8> {
+    key(b'b', &[&bucket.0])
+}
+
+/// `e` bucket, entry → [`Place`].
+pub fn entry(bucket: BucketId, entry: EntryId) -> Vec<u8> {
+    key(b'e', &[&bucket.0, &entry.0])
+}
+
+/// `n` bucket, arrival number → one flag byte, then the entry as it travels.
+pub fn arrival(bucket: BucketId, number: u64) -> Vec<u8> {
+    key(b'n', &[&bucket.0, &number.to_be_bytes()])
+}
+
+/// The number of an [`arrival`] key.
+pub fn number_of_arrival(key: &[u8]) -> Option<u64> {
+    key.get(33..)?.try_into().ok().map(u64::from_be_bytes)
+}
+
+/// Flag of an arrival: the last of its request. A pull never ends inside a request, because the
+/// signature that covers an author's run may stand at its end.
+pub const LAST_OF_REQUEST: u8 = 1;
+
+/// `k` bucket, arrival number → empty: this arrival belongs to the control log.
+pub fn control(bucket: BucketId, number: u64) -> Vec<u8> {
+    key(b'k', &[&bucket.0, &number.to_be_bytes()])
+}
+
+/// All of a bucket's [`control`] rows.
+pub fn controls(bucket: BucketId) -> Vec<u8> {
+    key(b'k', &[&bucket.0])
+}
+
+/// `a` bucket, author → [`AuthorTip`].
+pub fn author(bucket: BucketId, author: AuthorKey) -> Vec<u8> {
+    key(b'a', &[&bucket.0, &author.0])
+}
+
+/// `d` bucket, document → empty: for counting.
+pub fn document(bucket: BucketId, document: DocumentTag) -> Vec<u8> {
+    key(b'd', &[&bucket.0, &document.0])
+}
+
+/// `c` bucket, chunk → [`ChunkRow`].
+pub fn chunk(bucket: BucketId, chunk: ChunkId) -> Vec<u8> {
+    key(b'c', &[&bucket.0, &chunk.0])
+}
+
+/// `o` chunk, bucket → empty: the bytes go when the last of these goes.
+pub fn owner(chunk: ChunkId, bucket: BucketId) -> Vec<u8> {
+    key(b'o', &[&chunk.0, &bucket.0])
+}
+
+/// All owners of a chunk.
+pub fn owners(chunk: &[u8; 32]) -> Vec<u8> {
+    key(b'o', &[chunk])
+}
+
+/// `q` second, bucket, chunk → empty: put then, and nothing refers to it yet.
+pub fn orphan(put_at: u64, bucket: BucketId, chunk: ChunkId) -> Vec<u8> {
+    key(b'q', &[&put_at.to_be_bytes(), &bucket.0, &chunk.0])
+}
+
+/// The end of a scan for orphans put before this second.
+pub fn orphans_before(put_at: u64) -> Vec<u8> {
+    key(b'q', &[&put_at.to_be_bytes()])
+}
+
+/// The parts of an [`orphan`] key.
+pub fn parts_of_orphan(key: &[u8]) -> Option<(u64, BucketId, ChunkId)> {
+    let put_at = key.get(1..9)?.try_into().ok().map(u64::from_be_bytes)?;
+    let bucket = BucketId(key.get(9..41)?.try_into().ok()?);
+    Some((put_at, bucket, ChunkId(key.get(41..)?.try_into().ok()?)))
+}
+
+/// `r` record → [`RecordRow`].
+pub fn record(record: RecordId) -> Vec<u8> {
+    key(b'r', &[&record.0])
+}
+
+/// `s` record, counter → second of its replacement (u64), then the record: older ones.
+pub fn older_record(record: RecordId, counter: u64) -> Vec<u8> {
+    key(b's', &[&record.0, &counter.to_be_bytes()])
+}
+
+/// All older records of one id.
+pub fn older_records(record: RecordId) -> Vec<u8> {
+    key(b's', &[&record.0])
+}
+
+/// One vault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VaultRow {
+    /// Its root key at this provider.
+    pub key: PublicKey,
+    /// Seconds since 1970.
+    pub opened_at: u64,
+    /// How often its recovery record was read.
+    pub record_reads: u64,
+    /// When last; 0: never.
+    pub record_read_at: u64,
+}
+
+impl VaultRow {
+    /// The row's value.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::with_capacity(64);
+        w.array(4).bytes(&self.key.0).uint(self.opened_at);
+        w.uint(self.record_reads).uint(self.record_read_at);
+        w.into_bytes()
+    }
+
+    /// Reads the row's value.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        let mut r = Reader::new(bytes);
+        r.array_exact(4)?;
+        Ok(Self {
+            key: PublicKey(r.bytes_exact()?),
+            opened_at: r.uint()?,
+            record_reads: r.uint()?,
+            record_read_at: r.uint()?,
+        })
+    }
+}
+
+/// What is counted of one bucket. Every batch of the bucket expects the row as the batch before
+/// left it, so that no batch is applied after one that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meta {
+    /// The vault that is billed.
+    pub vault: VaultTag,
+    /// Random name of the arrival order.
+    pub log: [u8; 8],
+    /// Batches so far.
+    pub revision: u64,
+    /// Entries numbered so far; the newest has this number.
+    pub arrivals: u64,
+    /// Sum and count of the whole set.
+    pub sum: SetSum,
+    /// Bytes of entries.
+    pub entry_bytes: u64,
+    /// Chunks put under this bucket.
+    pub chunks: u64,
+    /// Bytes of them.
+    pub chunk_bytes: u64,
+    /// Different authors.
+    pub authors: u64,
+    /// Different document tags.
+    pub documents: u64,
+    /// Seconds since 1970 of the first entry.
+    pub first_at: u64,
+    /// Seconds since 1970 of the newest.
+    pub last_at: u64,
+}
+
+impl Meta {
+    /// A bucket that holds nothing yet.
+    pub fn new(vault: VaultTag, log: [u8; 8], now: u64) -> Self {
+        Self {
+            vault,
+            log,
+            revision: 0,
+            arrivals: 0,
+            sum: SetSum::default(),
+            entry_bytes: 0,
+            chunks: 0,
+            chunk_bytes: 0,
+            authors: 0,
+            documents: 0,
+            first_at: now,
+            last_at: now,
+        }
+    }
+
+    /// Bytes it takes from its vault's quota.
+    pub fn used_bytes(&self) -> u64 {
+        self.entry_bytes + self.chunk_bytes + OVERHEAD * (self.arrivals + self.chunks)
+    }
+
+    /// The row's value.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::with_capacity(160);
+        w.array(12).bytes(&self.vault.0).bytes(&self.log).uint(self.revision).uint(self.arrivals);
+        w.bytes(&self.sum.to_bytes()).uint(self.entry_bytes).uint(self.chunks);
+        w.uint(self.chunk_bytes).uint(self.authors).uint(self.documents);
+        w.uint(self.first_at).uint(self.last_at);
+        w.into_bytes()
+    }
+
+    /// Reads the row's value.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        let mut r = Reader::new(bytes);
+        r.array_exact(12)?;
+        Ok(Self {
+            vault: VaultTag(r.bytes_exact()?),
+            log: r.bytes_exact()?,
+            revision: r.uint()?,
+            arrivals: r.uint()?,
+            sum: SetSum::from_bytes(&r.bytes_exact()?),
+            entry_bytes: r.uint()?,
+            chunks: r.uint()?,
+            chunk_bytes: r.uint()?,
+            authors: r.uint()?,
+            documents: r.uint()?,
+            first_at: r.uint()?,
+            last_at: r.uint()?,
+        })
+    }
+}
+
+/// Where an entry stands, and its clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Arrival number.
+    pub number: u64,
+    /// Its clock.
+    pub hlc: Hlc,
+}
+
+impl Place {
+    /// The row's value: two u64.
+    pub fn encode(&self) -> Vec<u8> {
+        [self.number.to_be_bytes(), self.hlc.0.to_be_bytes()].concat()
+    }
+
+    /// Reads the row's value.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (number, hlc) = bytes.split_first_chunk::<8>()?;
+        let hlc = Hlc(u64::from_be_bytes(hlc.try_into().ok()?));
+        Some(Self { number: u64::from_be_bytes(*number), hlc })
+    }
+}
+
+/// The newest entry of one author.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuthorTip {
+    /// Its place in the author's chain.
+    pub seq: u64,
+    /// Its id.
+    pub id: EntryId,
+    /// Its clock.
+    pub hlc: Hlc,
+}
+
+impl AuthorTip {
+    /// The row's value: two u64 and an id.
+    pub fn encode(&self) -> Vec<u8> {
+        [&self.seq.to_be_bytes()[..], &self.hlc.0.to_be_bytes(), &self.id.0].concat()
+    }
+
+    /// Reads the row's value.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (seq, rest) = bytes.split_first_chunk::<8>()?;
+        let (hlc, id) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            seq: u64::from_be_bytes(*seq),
+            hlc: Hlc(u64::from_be_bytes(*hlc)),
+            id: EntryId(id.try_into().ok()?),
+        })
+    }
+}
+
+/// A chunk under one bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkRow {
+    /// Bytes.
+    pub len: u32,
+    /// Second of its put, while no entry refers to it; 0: one does.
+    pub orphan_since: u64,
+}
+
+impl ChunkRow {
+    /// The row's value: u32, u64.
+    pub fn encode(&self) -> Vec<u8> {
+        [&self.len.to_be_bytes()[..], &self.orphan_since.to_be_bytes()].concat()
+    }
+
+    /// Reads the row's value.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (len, since) = bytes.split_first_chunk::<4>()?;
+        let orphan_since = u64::from_be_bytes(since.try_into().ok()?);
+        Some(Self { len: u32::from_be_bytes(*len), orphan_since })
+    }
+}
+
+/// The newest recovery record under one id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordRow {
+    /// The vault that put it.
+    pub vault: VaultTag,
+    /// The key that signs it and its reads.
+    pub key: PublicKey,
+    /// Its counter.
+    pub counter: u64,
+    /// The record.
+    pub record: Vec<u8>,
+}
+
+impl RecordRow {
+    /// The row's value.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::with_capacity(RECOVERY_RECORD_LEN + 80);
+        w.array(4).bytes(&self.vault.0).bytes(&self.key.0).uint(self.counter).bytes(&self.record);
+        w.into_bytes()
+    }
+
+    /// Reads the row's value.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        let mut r = Reader::new(bytes);
+        r.array_exact(4)?;
+        Ok(Self {
+            vault: VaultTag(r.bytes_exact()?),
+            key: PublicKey(r.bytes_exact()?),
+            counter: r.uint()?,
+            record: r.bytes(RECOVERY_RECORD_LEN)?.to_vec(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_reads_back() {
+        let mut meta = Meta::new(VaultTag([1; 16]), [2; 8], 3);
+        meta.sum.add(Hlc(4), EntryId([5; 32]));
+        meta.arrivals = 1;
+        assert_eq!(Meta::decode(&meta.encode()), Ok(meta));
+        let place = Place { number: 7, hlc: Hlc(8) };
+        assert_eq!(Place::decode(&place.encode()), Some(place));
+        let tip = AuthorTip { seq: 1, id: EntryId([2; 32]), hlc: Hlc(3) };
+        assert_eq!(AuthorTip::decode(&tip.encode()), Some(tip));
+        let chunk = ChunkRow { len: 9, orphan_since: 10 };
+        assert_eq!(ChunkRow::decode(&chunk.encode()), Some(chunk));
+        let orphan_key = orphan(11, BucketId([12; 32]), ChunkId([13; 32]));
+        let parts = Some((11, BucketId([12; 32]), ChunkId([13; 32])));
+        assert_eq!(parts_of_orphan(&orphan_key), parts);
+        assert_eq!(number_of_arrival(&arrival(BucketId([1; 32]), 77)), Some(77));
+        let held = holding(VaultTag([1; 16]), BucketId([2; 32]));
+        assert_eq!(bucket_of_holding(&held), Some(BucketId([2; 32])));
+    }
+
+    #[test]
+    fn tables_do_not_overlap() {
+        let b = BucketId([1; 32]);
+        let firsts = [
+            vault(VaultTag::ZERO),
+            holdings(VaultTag::ZERO),
+            meta(b),
+            entry(b, EntryId::ZERO),
+            arrival(b, 0),
+            control(b, 0),
+            author(b, AuthorKey::ZERO),
+            document(b, DocumentTag::ZERO),
+            chunk(b, ChunkId::ZERO),
+            owners(&[0; 32]),
+            orphans_before(0),
+            record(RecordId::ZERO),
+            older_records(RecordId::ZERO),
+            FORMAT_KEY.to_vec(),
+        ];
+        let tables: std::collections::BTreeSet<u8> = firsts.iter().map(|key| key[0]).collect();
+        assert_eq!(tables.len(), firsts.len());
+    }
+}

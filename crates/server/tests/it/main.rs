@@ -1,0 +1,7 @@
+//! The provider over real loopback connections, driven by a small client built on `wire` alone.
+//! Tests tell stories; each limit and each refusal has its positive control beside it.
+
+mod client;
+mod world;
+
+mod walk;
