@@ -225,7 +225,10 @@ fn coset_reads_what_we_write() {
             })
             .unwrap();
         let set = ClaimsSet::from_slice(&theirs.payload.unwrap()).unwrap();
-        assert_eq!(set.expiration_time, Some(Timestamp::WholeSeconds(claims.expires as i64)));
+        assert_eq!(
+            set.expiration_time,
+            Some(Timestamp::WholeSeconds(claims.expires.cast_signed()))
+        );
         assert_eq!(set.cwt_id.as_deref(), Some(&claims.unique[..]));
         assert_eq!(set.subject.is_some(), claims.member.is_some());
         let scope = set.rest.iter().find_map(|(_, value)| value.as_text());

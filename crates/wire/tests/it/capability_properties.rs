@@ -94,23 +94,23 @@ fn claims(holder: u8) -> impl Strategy<Value = Claims> {
 }
 
 /// The child as it would be if it copied its parent, with some of its own parts.
-fn mixed(parent: &Claims, child: Claims, copy: &[bool; 5]) -> Claims {
+fn mixed(parent: &Claims, child: Claims, copy: [bool; 5]) -> Claims {
     let [target, actions, expires, depth, caveats] = copy;
     let mut child = child;
-    if *target {
+    if target {
         child.target = parent.target;
         child.member = parent.member.map(|_| tag(2));
     }
-    if *actions {
+    if actions {
         child.actions = parent.actions;
     }
-    if *expires {
+    if expires {
         child.expires = parent.expires;
     }
-    if *depth {
+    if depth {
         child.depth = parent.depth.saturating_sub(1);
     }
-    if *caveats {
+    if caveats {
         child.caveats = parent.caveats;
     }
     child
@@ -121,7 +121,7 @@ fn judge_pair(
     (parent, child, copy, now, provider): (Claims, Claims, [bool; 5], u64, u8),
     accepted: &mut usize,
 ) -> Result<(), TestCaseError> {
-    let child = mixed(&parent, child, &copy);
+    let child = mixed(&parent, child, copy);
     let parent = Capability::issue(&parent, signer(0)).unwrap();
     let attenuated = parent.attenuate(&child);
     // Whatever the helper says, the verifier decides the same about the pair.

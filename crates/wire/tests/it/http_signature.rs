@@ -133,7 +133,7 @@ pub const CHANGES: &[(&str, Refused, Change)] = &[
     ("a longer body", Refused::Body, |s| s.body.push(0)),
     // The parameters: covered themselves.
     ("a later created", Refused::Signature(E::Wrong), |s| {
-        swap(s, "created=1800000000", "created=1800000001")
+        swap(s, "created=1800000000", "created=1800000001");
     }),
     ("another nonce", Refused::Signature(E::Wrong), |s| swap(s, "nonce=\"ERER", "nonce=\"EREB")),
     ("another key", Refused::Signature(E::Wrong), |s| {
@@ -144,11 +144,11 @@ pub const CHANGES: &[(&str, Refused, Change)] = &[
     ("an unknown algorithm", Refused::Signature(E::Input), |s| swap(s, "ed25519", "ed448")),
     ("no algorithm", Refused::Signature(E::Input), |s| swap(s, ";alg=\"ed25519\"", "")),
     ("another tag", Refused::Signature(E::Input), |s| {
-        swap(s, "tag=\"strongroom\"", "tag=\"other\"")
+        swap(s, "tag=\"strongroom\"", "tag=\"other\"");
     }),
     ("no tag", Refused::Signature(E::Input), |s| swap(s, ";tag=\"strongroom\"", "")),
     ("no nonce", Refused::Signature(E::Input), |s| {
-        swap(s, ";nonce=\"EREREREREREREREREREREQ\"", "")
+        swap(s, ";nonce=\"EREREREREREREREREREREQ\"", "");
     }),
     ("another label", Refused::Signature(E::Input), |s| swap(s, "strongroom=(", "sig1=(")),
     ("a parameter more", Refused::Signature(E::Input), |s| s.input.push_str(";expires=1900000000")),
@@ -178,7 +178,7 @@ pub const CHANGES: &[(&str, Refused, Change)] = &[
         swap(s, "created=1800000000", "created=99999999999999999999999");
     }),
     ("an input of a kilobyte", Refused::Signature(E::Input), |s| {
-        s.input.push_str(&"x".repeat(1_024))
+        s.input.push_str(&"x".repeat(1_024));
     }),
     // The signature.
     ("no signature", Refused::Signature(E::Signature), |s| s.signature.clear()),

@@ -111,7 +111,8 @@ fn both_ends_get_the_same_key_with_either_agreement() {
 
 #[test]
 fn a45_an_answer_counts_only_from_the_pinned_key_over_this_channel() {
-    let cases: [(&str, fn(&mut Exchange)); 8] = [
+    type Change = fn(&mut Exchange);
+    let cases: [(&str, Change); 8] = [
         ("another provider's key signs", |x| x.provider = ANOTHER),
         ("the channel ends at a relay", |x| x.provider_exporter = vec![0xdd; 32]),
         ("the relay says there is no channel", |x| x.provider_exporter.clear()),
@@ -253,7 +254,8 @@ fn an_answer_with_a_useless_key_is_refused_even_if_the_provider_signs_it() {
 #[test]
 fn a49_a_request_is_good_once_in_its_own_session_and_time() {
     let fresh = || Sent::new("POST", ENTRIES, b"entries");
-    let cases: [(&str, Refused, fn(&mut Sent)); 14] = [
+    type Change = fn(&mut Sent);
+    let cases: [(&str, Refused, Change); 14] = [
         ("another method", Refused::Session(SessionRefusal::Mac), |s| s.method = "PUT".into()),
         ("another URI", Refused::Session(SessionRefusal::Mac), |s| s.uri.push('2')),
         ("another digest", Refused::Session(SessionRefusal::Mac), |s| {
