@@ -19,9 +19,13 @@ use crate::aead::{self, OpenError, SealError};
 use crate::keys::{ChildKey, Commitment, DocumentHistoryKey, DocumentKey, EpochKey, HistoryKey};
 use crate::rng::Rng;
 use crate::suite::Suite;
+use zeroize::Zeroizing;
 
 /// Bytes of a document's back slot: DK and the parent's BK, sealed.
 pub const DOCUMENT_BACK_LEN: usize = 80;
+
+/// In place of a BK where a document has no parent.
+const NO_HISTORY: [u8; 32] = [0; 32];
 
 fn checked(key: EpochKey, commitment: Commitment) -> Result<EpochKey, OpenError> {
     if key.commitment().matches(&commitment) { Ok(key) } else { Err(OpenError) }
@@ -132,6 +136,47 @@ pub fn open_document(
     if key.commitment().matches(&commitment) { Ok(key) } else { Err(OpenError) }
 }
 
+/// Leaves DK, and the BK the document had at one parent, for a holder of the new BK: stands in the
+/// first version under a new (epoch, generation). `before` is `None` where there is no parent.
+pub fn seal_document_back(
+    suite: Suite,
+    history: &DocumentHistoryKey,
+    parent: EntryId,
+    key: &DocumentKey,
+    before: Option<&DocumentHistoryKey>,
+) -> Result<[u8; DOCUMENT_BACK_LEN], SealError> {
+    let mut buffer = Zeroizing::new(Vec::with_capacity(DOCUMENT_BACK_LEN));
+    buffer.extend_from_slice(key.expose());
+    buffer.extend_from_slice(before.map_or(&NO_HISTORY, |bk| bk.expose()));
+    aead::seal_once(suite, history.back(parent), b"", &mut buffer)?;
+    buffer.first_chunk().copied().ok_or(SealError::Cipher)
+}
+
+/// Opens what [`seal_document_back`] left. `commitment` is commit(DK); `before` is commit(BK) at
+/// the parent, or `None` where there is no parent.
+pub fn open_document_back(
+    suite: Suite,
+    history: &DocumentHistoryKey,
+    parent: EntryId,
+    commitment: Commitment,
+    before: Option<Commitment>,
+    slot: &[u8; DOCUMENT_BACK_LEN],
+) -> Result<(DocumentKey, Option<DocumentHistoryKey>), OpenError> {
+    let mut plain = Zeroizing::new(slot.to_vec());
+    aead::open(suite, &history.back(parent), b"", &mut plain)?;
+    let (key, rest) = plain.split_first_chunk::<32>().ok_or(OpenError)?;
+    let rest = rest.first_chunk::<32>().ok_or(OpenError)?;
+    let key = DocumentKey::from_secret_bytes(key);
+    if !key.commitment().matches(&commitment) {
+        return Err(OpenError);
+    }
+    let Some(committed) = before else {
+        return if aead::all_zero(rest) { Ok((key, None)) } else { Err(OpenError) };
+    };
+    let found = DocumentHistoryKey::from_secret_bytes(rest);
+    if found.commitment().matches(&committed) { Ok((key, Some(found))) } else { Err(OpenError) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +246,43 @@ mod tests {
         ];
         assert_ne!(keys[0].expose(), keys[1].expose());
         assert_ne!(keys[0].expose(), keys[2].expose(), "even if a caller repeats the id");
+    }
+
+    #[test]
+    fn a_holder_of_one_document_walks_back_through_its_generations() {
+        let mut rng = DangerSeeded::new(5);
+        let tag = strongroom_wire::ids::DocumentTag([3; 16]);
+        let parent = EntryId([7; 32]);
+        let (old, new) = (EpochKey::generate(&mut rng), EpochKey::generate(&mut rng));
+        let before = old.history(BUCKET).document(tag, 0);
+        let (dk, bk) = (new.content(BUCKET).document(tag, 1), new.history(BUCKET).document(tag, 1));
+        let committed = (dk.commitment(), Some(before.commitment()));
+        let slot = seal_document_back(SUITE, &bk, parent, &dk, Some(&before)).unwrap();
+        let open =
+            |slot: &[u8; 80], dk, before| open_document_back(SUITE, &bk, parent, dk, before, slot);
+        let (found, Some(found_before)) = open(&slot, committed.0, committed.1).unwrap() else {
+            panic!("there is a parent");
+        };
+        assert_eq!(found.to_secret_bytes(), dk.to_secret_bytes());
+        assert_eq!(found_before.to_secret_bytes(), before.to_secret_bytes());
+        assert!(open(&slot, Commitment([0; 32]), committed.1).is_err());
+        assert!(open(&slot, committed.0, Some(Commitment([0; 32]))).is_err());
+        assert!(open(&slot, committed.0, None).is_err(), "a parent where none is due");
+        for at in 0..80 {
+            let mut bad = slot;
+            bad[at] ^= 1;
+            assert!(open(&bad, committed.0, committed.1).is_err(), "byte {at}");
+        }
+        let first = seal_document_back(SUITE, &bk, EntryId::ZERO, &dk, None).unwrap();
+        let opened =
+            open_document_back(SUITE, &bk, EntryId::ZERO, dk.commitment(), None, &first).unwrap();
+        assert!(opened.1.is_none());
+
+        let slot = seal_document_open(SUITE, &bk, parent, &dk).unwrap();
+        let found = open_document(SUITE, &bk, parent, dk.commitment(), &slot).unwrap();
+        assert_eq!(found.to_secret_bytes(), dk.to_secret_bytes());
+        assert!(open_document(SUITE, &bk, EntryId::ZERO, dk.commitment(), &slot).is_err());
+        assert!(open_document(SUITE, &bk, parent, Commitment([0; 32]), &slot).is_err());
     }
 
     #[test]
