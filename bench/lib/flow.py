@@ -14,6 +14,7 @@ from .scope import BenchError
 def interleave(options, report, contenders, one_round):
     """`one_round(contender, number)` yields (work, sample). Order rotates each round."""
     report.runs = options.runs
+    options.started.append(report)
     report.load = (os.getloadavg()[0], 0)
     ready = []
     for contender in contenders:

@@ -41,6 +41,7 @@ def measure(scope, options):
                     ("wall_s", "cpu_s", "client_cpu_s", "server_cpu_s", "client_rss_b",
                      "server_rss_b"), ours=(vaults[-1].name,), runs=options.runs,
                     order=[v.name for v in vaults])
+    options.started.append(report)
     growth = math.log(sizes[-1]) / math.log(sizes[0])
     for work in ("put", "ls"):
         report.goals += [Goal(f"{work}, {how}", "wall_s", growth, (vaults[0].name,))
