@@ -53,7 +53,10 @@ impl StoreError {
     /// Turns an error of the system into one of ours: no room is `Full`, the rest is `Io`.
     pub fn from_io(doing: &str, error: &io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full,
+            // A limit on the size of files is a kind of full disk, too.
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => Self::Full,
             _ => Self::Io { doing: doing.to_owned(), why: error.to_string() },
         }
     }

@@ -315,10 +315,11 @@ fn a_scan_is_a_snapshot<R: Rows>(store: &Arc<R>) {
     let stop = Mutex::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
-            let mut n = 0_u8;
-            while !*stop.lock().unwrap() {
-                n = n.wrapping_add(1);
-                store.commit(all(n)).unwrap();
+            for n in 0..2_000_u32 {
+                store.commit(all(n as u8)).unwrap();
+                if *stop.lock().unwrap() {
+                    break;
+                }
             }
         });
         for round in 0..30 {

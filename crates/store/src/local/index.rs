@@ -10,6 +10,7 @@
 //! whole or not at all, and, as it was durable before, never too early.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::io::ErrorKind;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -29,6 +30,9 @@ use crate::{BlobId, StoreError};
 
 /// Bytes of a memory table before it becomes a file. Up to three are in memory at once.
 const MEMTABLE_BYTES: u64 = 4 << 20;
+/// Rows, old values included, in a memory table before it becomes a file: a scan walks over all
+/// values of a row that is written often, until a table file keeps only the last.
+const MEMTABLE_ROWS: usize = 16_384;
 /// Sealed memory tables that may wait for the disk; writers wait above it.
 const SEALED_MAX: usize = 2;
 /// Bytes of recently read blocks kept in memory.
@@ -243,9 +247,10 @@ impl Index {
         Ok(())
     }
 
-    /// Whether the memory table is full; for opening, where no worker runs yet.
+    /// Whether the memory table is full.
     pub(super) fn wants_flush(&self) -> bool {
-        self.tree.active_memtable().size() >= MEMTABLE_BYTES
+        let memtable = self.tree.active_memtable();
+        memtable.size() >= MEMTABLE_BYTES || memtable.len() >= MEMTABLE_ROWS
     }
 
     pub(super) fn persisted(&self) -> Persisted {
@@ -384,7 +389,7 @@ impl Applying<'_> {
 
     /// Seals the memory table if it is full. Call it when the group is complete.
     pub(super) fn seal_if_full(&mut self) {
-        if self.index.tree.active_memtable().size() >= MEMTABLE_BYTES {
+        if self.index.wants_flush() {
             self.seal();
             self.index.lock_work().wanted = true;
             self.index.changed.notify_all();
@@ -464,8 +469,12 @@ fn segment_key(number: u64) -> Vec<u8> {
 fn guarded<T>(call: impl FnOnce() -> lsm_tree::Result<T>) -> Result<T, StoreError> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
+        // Damaged numbers lead to places that do not exist.
         Ok(Err(lsm_tree::Error::Io(error))) => Err(match error.kind() {
-            std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::NotFound => {
+            ErrorKind::UnexpectedEof
+            | ErrorKind::NotFound
+            | ErrorKind::InvalidInput
+            | ErrorKind::InvalidData => {
                 StoreError::corrupt(format!("a file of the index: {error}"))
             }
             _ => StoreError::from_io("use the index", &error),

@@ -2,7 +2,11 @@
 #![allow(missing_docs, reason = "tests")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests fail by panicking")]
 
+mod crash;
+mod damage;
 mod faulty;
 mod files;
+mod full;
+mod local;
 mod sqlite;
 mod suite;
