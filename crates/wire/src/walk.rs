@@ -235,3 +235,149 @@ pub fn may_follow<S: Scheme>(
 fn refuse_if(bad: bool, why: Refusal) -> Result<(), Refusal> {
     if bad { Err(why) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A scheme unlike ours: several controllers, paths as targets, clocks that differ, no depth.
+    struct Paths;
+
+    #[derive(Clone)]
+    struct Told {
+        controllers: Vec<u8>,
+        target: Vec<&'static str>,
+        write: bool,
+        expires: u64,
+    }
+
+    #[derive(Clone)]
+    struct Slip {
+        told: Told,
+        id: u8,
+        parent: Option<u8>,
+        signer: u8,
+    }
+
+    impl Claimed for Told {
+        type Holder = Vec<u8>;
+        type Target = Vec<&'static str>;
+        type Actions = bool;
+        fn holder(&self) -> Option<&Vec<u8>> {
+            Some(&self.controllers)
+        }
+        fn target(&self) -> &Self::Target {
+            &self.target
+        }
+        fn actions(&self) -> &bool {
+            &self.write
+        }
+        fn window(&self) -> Window {
+            Window { not_before: 0, expires: self.expires }
+        }
+    }
+
+    impl Link for Slip {
+        type Claims = Told;
+        type Id = u8;
+        fn claims(&self) -> &Told {
+            &self.told
+        }
+        fn id(&self) -> u8 {
+            self.id
+        }
+        fn parent(&self) -> Option<u8> {
+            self.parent
+        }
+        fn is_signed_by(&self, issuer: &Vec<u8>) -> bool {
+            issuer.contains(&self.signer)
+        }
+    }
+
+    impl Scheme for Paths {
+        type Link = Slip;
+        fn chain_len_max(&self) -> usize {
+            10
+        }
+        fn skew_secs(&self) -> u64 {
+            300
+        }
+        fn target_is_within(&self, inner: &Vec<&str>, outer: &Vec<&str>) -> bool {
+            inner.starts_with(outer)
+        }
+        fn actions_are_within(&self, inner: &bool, outer: &bool) -> bool {
+            *outer || !inner
+        }
+        fn depth_is_smaller(&self, _: &Told, _: &Told) -> bool {
+            true
+        }
+        fn caveats_are_kept(&self, _: &Told, _: &Told) -> Result<(), Refusal> {
+            Ok(())
+        }
+        fn holds_alone(&self, _: &Told) -> Result<(), Refusal> {
+            Ok(())
+        }
+    }
+
+    const ROOT: u8 = 100;
+
+    /// Link n names controllers n and 50 + n, and is signed by the second of the one before.
+    fn slips(len: u8) -> Vec<Slip> {
+        let slip = |n: u8| Slip {
+            told: Told {
+                controllers: vec![n, 50 + n],
+                target: vec!["edvs", "1"],
+                write: true,
+                expires: 1_000,
+            },
+            id: n,
+            parent: n.checked_sub(1),
+            signer: if n == 0 { ROOT } else { 49 + n },
+        };
+        (0..len).map(slip).collect()
+    }
+
+    fn judge(chain: &[Slip], now: u64) -> Result<(), (usize, Refusal)> {
+        walk(&Paths, &vec![7, ROOT], chain, now, |id| *id == 42).map_err(|e| (e.at, e.why))
+    }
+
+    #[test]
+    fn another_scheme_walks_the_same_way() {
+        assert_eq!(judge(&slips(10), 500), Ok(()));
+        assert_eq!(judge(&[], 500), Err((0, Refusal::Empty)));
+        assert_eq!(judge(&slips(11), 500), Err((10, Refusal::TooLong)));
+        assert_eq!(judge(&slips(3), 1_299), Ok(()), "within the tolerance");
+        assert_eq!(judge(&slips(3), 1_300), Err((0, Refusal::Expired)));
+    }
+
+    #[test]
+    fn every_link_is_checked_not_only_the_last() {
+        type Change = fn(&mut Slip);
+        let cases: [(Refusal, Change); 6] = [
+            (Refusal::Signature, |slip| slip.signer = 99),
+            (Refusal::Expired, |slip| slip.told.expires = 1),
+            (Refusal::Target, |slip| slip.told.target = vec!["edvs", "10"]),
+            (Refusal::Parent, |slip| slip.parent = Some(77)),
+            (Refusal::Revoked, |slip| slip.id = 42),
+            (Refusal::Outlives, |slip| slip.told.expires = 2_000),
+        ];
+        for (why, change) in cases {
+            for at in 1..5 {
+                let mut chain = slips(5);
+                change(&mut chain[at]);
+                assert_eq!(judge(&chain, 500), Err((at, why)));
+            }
+        }
+        let mut chain = slips(5);
+        chain[2].told.write = false;
+        assert_eq!(judge(&chain, 500), Err((3, Refusal::Actions)), "write comes back");
+    }
+
+    #[test]
+    fn a_cycle_ends_where_it_closes() {
+        // Where ids are names and not hashes, a link can name one below itself.
+        let mut chain = slips(4);
+        chain[3].id = 1;
+        assert_eq!(judge(&chain, 500), Err((3, Refusal::Twice)));
+    }
+}
