@@ -1,4 +1,49 @@
-//! placeholder
+//! A member's working day: the vault on this device, its replica, its providers. The Rust library
+//! behind `strongroom`.
+//!
+//! Comes in: what a person wants done. Goes out: it is done, durably here and, where a provider
+//! answers, there. Must not know: terminals.
+//!
+//! All calls block. Several processes may use one vault at the same time.
+//!
+//! ```no_run
+//! use strongroom_client::{Home, Passphrase, Place, PutOptions, Quiet, Source, Vault};
+//! # fn main() -> strongroom_client::Result<()> {
+//! let home = Home::at("/home/alice/.strongroom");
+//! let (vault, phrase) = Vault::create(&home, &Passphrase::new("correct horse".into()))?;
+//! println!("write these words down: {phrase}");
+//! vault.add_provider("https://vaults.example.org", None)?;
+//! let sources = [Source::Path("letters".into())];
+//! vault.put(&sources, &Place::parse("/letters")?, &PutOptions::default(), &Quiet)?;
+//! # Ok(())
+//! # }
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod agent;
+mod clock;
+mod error;
+pub mod get;
+pub mod glob;
+mod home;
 pub mod keyfile;
+pub mod media_type;
+pub mod place;
+pub mod progress;
+pub mod put;
 pub mod random;
 pub mod remote;
+pub mod replica;
+pub mod report;
+mod secrets;
+pub mod vault;
+
+pub use clock::Clock;
+pub use error::{Error, ErrorKind, Result};
+pub use get::GetOptions;
+pub use home::Home;
+pub use place::Place;
+pub use progress::{Progress, Quiet, Stage};
+pub use put::{PutOptions, Source};
+pub use report::*;
+pub use vault::{Passphrase, Phrase, Unlock, Vault};

@@ -60,7 +60,8 @@ impl Session {
             let signature = key.sign(&input);
             let token = token.map(str::to_owned);
             let sign_up = SignUp { vault, key: key.public(), token, signature };
-            Call::post("/vaults".to_owned(), sign_up.encode()).once()
+            // The same sign-up twice is one vault.
+            Call::post("/vaults".to_owned(), sign_up.encode())
         });
         Ok(VaultTerms::decode(&answer.await?.body)?)
     }
@@ -99,9 +100,8 @@ impl Session {
 
     /// Opens a bucket at this provider, with the first entries of its control log as frames.
     pub async fn open_bucket(&self, bucket: BucketId, frames: Vec<u8>) -> Result<(), RemoteError> {
-        let frames = fits(frames)?;
-        let path = bucket_path(bucket, "");
-        self.call(|_| Call::put(path.clone(), frames.clone())).await.map(drop)
+        let call = Call::put(bucket_path(bucket, ""), fits(frames)?).bound();
+        self.call(|_| call.clone()).await.map(drop)
     }
 
     /// Creates or replaces a recovery record. [`strongroom_wire::problem::Problem::Conflict`] with
@@ -114,7 +114,9 @@ impl Session {
     ) -> Result<(), RemoteError> {
         let body = Bytes::from(RecordPut { key, record: bytes.to_vec() }.encode());
         let path = format!("/records/{}", record.to_base32());
-        self.call(|_| Call::put(path.clone(), body.clone()).bound().once()).await.map(drop)
+        // The same record twice is stored once.
+        let call = Call::put(path, body).bound();
+        self.call(|_| call.clone()).await.map(drop)
     }
 }
 

@@ -11,7 +11,7 @@
 //! use strongroom_client::random::SystemRng;
 //! use strongroom_client::remote::{Options, Remote, Runtime};
 //! use strongroom_seal::identity::SessionSigningKey;
-//! use strongroom_wire::capability::CapabilityChain;
+//! use strongroom_wire::capability::{CapabilityChain, ChainHash};
 //!
 //! let runtime = Runtime::new()?;
 //! runtime.block_on(async {
@@ -19,21 +19,22 @@
 //!     let remote = Remote::connect(url, None, Options::default()).await?;
 //!     println!("this provider's key is {}", remote.thumbprint());
 //!     let key = Arc::new(SessionSigningKey::generate(&mut SystemRng));
-//!     remote.session(key, &CapabilityChain::new(Vec::new())?).open().await?;
+//!     remote.session(key, &CapabilityChain::none()).open().await?;
 //!     Ok::<(), Box<dyn std::error::Error>>(())
 //! })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::{HeaderValue, Request};
-use strongroom_wire::capability::CapabilityChain;
+use strongroom_wire::capability::{CapabilityChain, ChainHash};
 use strongroom_wire::http_signature::{RequestParts, content_digest, is_body_bound_by_uri};
-use strongroom_wire::ids::Thumbprint;
+use strongroom_wire::ids::{PublicKey, Thumbprint};
 use strongroom_wire::session::ClientSession;
 
 mod body;
@@ -64,10 +65,14 @@ use description::{DESCRIPTION_LEN_MAX, DESCRIPTION_PATH};
 use patience::Patience;
 use pool::Pool;
 use request::{Call, Fields};
+use session::Current;
 use traffic::Counters;
 
 /// Names a file of additional certificate authorities.
 pub const CA_FILE_VARIABLE: &str = "STRONGROOM_CA_FILE";
+
+/// Sessions that are found again.
+const SESSIONS_MAX: usize = 64;
 
 /// How to reach a provider.
 #[derive(Debug, Clone)]
@@ -109,6 +114,8 @@ struct Inner {
     counters: Arc<Counters>,
     /// Seconds by which the provider's clock is ahead of ours, once it refused ours.
     clock_ahead: AtomicI64,
+    /// Sessions by key and chain. A command that asks for the same one again pays nothing.
+    sessions: Mutex<HashMap<(PublicKey, ChainHash), Current>>,
 }
 
 impl core::fmt::Debug for Remote {
@@ -160,7 +167,9 @@ impl Remote {
             return Err(RemoteError::PinMismatch { provider: origin, pinned, found });
         }
         let clock_ahead = AtomicI64::new(0);
-        Ok(Self(Arc::new(Inner { pool, authority, origin, provider, counters, clock_ahead })))
+        let sessions = Mutex::default();
+        let inner = Inner { pool, authority, origin, provider, counters, clock_ahead, sessions };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// A session for this key and chain. Opened by the first request, or by [`Session::open`].
@@ -186,6 +195,16 @@ impl Remote {
     /// What went over all its connections since [`Remote::connect`].
     pub fn traffic(&self) -> Traffic {
         self.0.counters.read()
+    }
+
+    /// The session in use for this key and chain, or a place for it.
+    fn current(&self, key: PublicKey, chain: ChainHash) -> Current {
+        let mut sessions = self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        if sessions.len() >= SESSIONS_MAX {
+            // Who uses one of these goes on with it; only finding it again ends.
+            sessions.clear();
+        }
+        sessions.entry((key, chain)).or_default().clone()
     }
 
     fn pool(&self) -> &Pool {

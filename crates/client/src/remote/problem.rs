@@ -16,6 +16,9 @@ const DETAIL_LEN_MAX: usize = 200;
 
 /// The error this answer stands for.
 pub(super) fn error_of(answer: &Answer) -> RemoteError {
+    if answer.status == StatusCode::RANGE_NOT_SATISFIABLE {
+        return RemoteError::Protocol("the range asked for begins after the chunk's end");
+    }
     let body: Value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
     let named = text(&body, "type")
         .and_then(|kind| kind.strip_prefix("/problems/"))

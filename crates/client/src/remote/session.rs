@@ -43,8 +43,11 @@ struct Inner {
     signer: SharedSigner,
     /// The capability field; none for an empty chain.
     chain: Option<String>,
-    current: Mutex<Option<Arc<ClientSession>>>,
+    current: Current,
 }
+
+/// The session in use, shared by all with the same key and chain at one provider.
+pub(super) type Current = Arc<Mutex<Option<Arc<ClientSession>>>>;
 
 impl core::fmt::Debug for Session {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
@@ -54,8 +57,9 @@ impl core::fmt::Debug for Session {
 
 impl Session {
     pub(super) fn new(remote: Remote, signer: SharedSigner, chain: &CapabilityChain) -> Self {
+        let current = remote.current(signer.public(), chain.hash());
         let chain = (!chain.capabilities().is_empty()).then(|| chain_field(chain));
-        Self(Arc::new(Inner { remote, signer, chain, current: Mutex::new(None) }))
+        Self(Arc::new(Inner { remote, signer, chain, current }))
     }
 
     /// The provider it is with.
@@ -195,7 +199,7 @@ impl Session {
             base: unsigned.base(),
             signature: &signature,
             body: &body,
-            exporter: connection.exporter(),
+            exporter: if remote.provider().tls_exporter { connection.exporter() } else { &[] },
         };
         let session = opening
             .finish(&request, &remote.provider().key, &answer.body)
