@@ -21,6 +21,7 @@ pub mod identity;
 pub mod kem;
 pub mod keys;
 pub mod keystore;
+mod layout;
 pub mod local;
 pub mod manifest;
 pub mod padding;

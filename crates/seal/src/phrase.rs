@@ -44,7 +44,7 @@ pub enum PhraseError {
     },
     /// All words are in the list, and they do not belong together.
     #[error(
-        "the words do not fit together: one is another word than written down, or two changed places"
+        "the words do not fit together: one is another than written down, or two changed places"
     )]
     Checksum,
     /// Much longer than 24 words are.

@@ -37,8 +37,6 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use core::ops::Range;
-
 use strongroom_wire::ids::ChunkId;
 use strongroom_wire::limits::{CHUNK_PLAIN_LEN, CHUNK_SEALED_LEN, SEAL_TAG_LEN};
 
@@ -46,6 +44,8 @@ use crate::aead::{self, SealError};
 use crate::keys::{ChunkKey, DeviceSecret};
 use crate::padding::Padding;
 use crate::suite::Suite;
+
+pub use crate::layout::Layout;
 
 /// Plaintext bytes in one full chunk.
 pub const PIECE_LEN: usize = CHUNK_PLAIN_LEN;
@@ -115,12 +115,17 @@ impl core::fmt::Debug for Piece {
 
 impl Piece {
     fn new(index: u64, mut buffer: Vec<u8>) -> Self {
+        if buffer.capacity() < CHUNK_SEALED_LEN {
+            // Asked for as zeros, pages that are never written cost nothing.
+            buffer = vec![0; CHUNK_SEALED_LEN];
+        }
         buffer.resize(CHUNK_SEALED_LEN, 0);
         Self { index, buffer, len: 0, hasher: blake3::Hasher::new(), hashed: 0 }
     }
 
     /// A piece out of plaintext that is already in a buffer: node lists, and content whose length
-    /// is known. At most [`PIECE_LEN`] bytes; not padded.
+    /// is known. At most [`PIECE_LEN`] bytes; not padded. With room for 16 bytes more in the
+    /// buffer, nothing is copied.
     pub fn from_plaintext(index: u64, mut buffer: Vec<u8>) -> Result<Self, SealError> {
         let len = buffer.len();
         if len > PIECE_LEN {
@@ -370,84 +375,6 @@ pub fn open_chunk(
     Ok(bytes)
 }
 
-/// Where content lies in its chunks.
-///
-/// ```
-/// use strongroom_seal::stream::{Layout, PIECE_LEN};
-/// let layout = Layout { size: 3_000_000, padded: 3_014_656 };
-/// assert_eq!(layout.chunks(), 3);
-/// let parts: Vec<_> = layout.locate(1_048_550..1_048_570).collect();
-/// assert_eq!(parts, [(0, 1_048_550..PIECE_LEN), (1, 0..10)]);
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
-    /// Content bytes.
-    pub size: u64,
-    /// Plaintext bytes, padding included; at least `size`.
-    pub padded: u64,
-}
-
-impl Layout {
-    /// Chunks in all.
-    pub const fn chunks(self) -> u64 {
-        self.padded.div_ceil(PIECE_LEN as u64)
-    }
-
-    /// Chunks that hold content; the rest is padding and need not be fetched to read.
-    pub const fn content_chunks(self) -> u64 {
-        self.size.div_ceil(PIECE_LEN as u64)
-    }
-
-    /// Plaintext bytes of one chunk, padding included. 0 past the end.
-    pub fn plain_len(self, index: u64) -> usize {
-        Self::span(self.padded, index)
-    }
-
-    /// Content bytes in one chunk.
-    pub fn content_len(self, index: u64) -> usize {
-        Self::span(self.size, index)
-    }
-
-    fn span(total: u64, index: u64) -> usize {
-        let start = index.saturating_mul(PIECE_LEN as u64);
-        total.saturating_sub(start).min(PIECE_LEN as u64) as usize
-    }
-
-    /// Which bytes of which chunks make up a range of the content. Clamped to the content.
-    pub fn locate(self, range: Range<u64>) -> impl Iterator<Item = (u64, Range<usize>)> {
-        let piece = PIECE_LEN as u64;
-        let end = range.end.min(self.size);
-        let start = range.start.min(end);
-        let chunks = if start == end { 0..0 } else { start / piece..end.div_ceil(piece) };
-        chunks.map(move |index| {
-            let first = index * piece;
-            let from = start.saturating_sub(first) as usize;
-            let to = end.saturating_sub(first).min(piece) as usize;
-            (index, from..to)
-        })
-    }
-
-    /// Cuts an opened chunk down to its content, after a look at length and padding.
-    pub fn trim(
-        self,
-        index: u64,
-        reference: &ChunkRef,
-        mut plain: Vec<u8>,
-    ) -> Result<Vec<u8>, ChunkError> {
-        if plain.len() != self.plain_len(index) {
-            return Err(ChunkError::Length(reference.id));
-        }
-        let (_, padding) = plain
-            .split_at_checked(self.content_len(index))
-            .ok_or(ChunkError::Length(reference.id))?;
-        if !aead::all_zero(padding) {
-            return Err(ChunkError::Padding(reference.id));
-        }
-        plain.truncate(self.content_len(index));
-        Ok(plain)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -590,36 +517,5 @@ mod tests {
         }
         let long = vec![0; CHUNK_SEALED_LEN + 1];
         assert!(ArrivedChunk::check(ChunkId(*blake3::hash(&long).as_bytes()), long).is_err());
-    }
-
-    #[test]
-    fn padding_that_says_something_is_refused() {
-        let layout = Layout { size: 100, padded: 256 };
-        let reference =
-            ChunkRef { id: ChunkId([1; 32]), key: ChunkKey::from_secret_bytes(&[2; 32]), len: 256 };
-        let mut plain = vec![0; 256];
-        assert_eq!(layout.trim(0, &reference, plain.clone()).unwrap().len(), 100);
-        plain[255] = 1;
-        assert_eq!(
-            layout.trim(0, &reference, plain.clone()),
-            Err(ChunkError::Padding(reference.id))
-        );
-        plain.pop();
-        assert_eq!(layout.trim(0, &reference, plain), Err(ChunkError::Length(reference.id)));
-    }
-
-    #[test]
-    fn ranges_are_found_in_their_chunks_and_clamped() {
-        let piece = PIECE_LEN as u64;
-        let layout = Layout { size: 3 * piece + 10, padded: 4 * piece };
-        let at = |range| layout.locate(range).collect::<Vec<_>>();
-        assert_eq!(at(0..1), [(0, 0..1)]);
-        assert_eq!(at(piece..piece + 1), [(1, 0..1)]);
-        assert_eq!(at(3 * piece + 5..u64::MAX), [(3, 5..10)]);
-        assert_eq!(at(u64::MAX..u64::MAX), []);
-        assert_eq!(at(5..5), []);
-        assert_eq!(at(0..layout.size).len(), 4);
-        let sum: usize = at(7..layout.size).iter().map(|(_, r)| r.len()).sum();
-        assert_eq!(sum as u64, layout.size - 7);
     }
 }

@@ -85,7 +85,13 @@ fn make_local_rows() {
         [&nonce[..], &gcm(&key, row_key, plain)].concat()
     };
     let row = seal(b"documents/7", b"deed.pdf");
-    let input = |row_key: &[u8], row: &[u8]| json!({"device_secret": hex(&[12; 32]), "row_key": hex(row_key), "row": hex(row)});
+    let input = |row_key: &[u8], row: &[u8]| {
+        json!({
+            "device_secret": hex(&[12; 32]),
+            "row_key": hex(row_key),
+            "row": hex(row),
+        })
+    };
     let mut case = input(b"documents/7", &row);
     case["plain"] = hex(b"deed.pdf").into();
     case["random"] = hex(&[11; 32]).into();
