@@ -10,13 +10,19 @@ use crate::limits::{CAPABILITY_LEN_MAX, CHAIN_BYTES_MAX, CHAIN_LEN_MAX};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChainHash(pub [u8; 32]);
 
-/// One to eight capabilities, root first. **Not** verified: see [`super::verify`].
+/// Up to eight capabilities, root first. **Not** verified: see [`super::verify`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CapabilityChain {
     capabilities: Vec<Capability>,
 }
 
 impl CapabilityChain {
+    /// No capability at all: what a session for sign-up and recovery shows. It allows nothing, and
+    /// the verifier refuses it.
+    pub const fn none() -> Self {
+        Self { capabilities: Vec::new() }
+    }
+
     /// A chain of these, root first. Their number is checked, nothing else.
     pub fn new(capabilities: Vec<Capability>) -> Result<Self, CapabilityError> {
         match capabilities.len() {
