@@ -271,7 +271,9 @@ impl Blobs for Files {
     fn touch(&self, ids: &[BlobId]) -> Result<Vec<bool>, StoreError> {
         let touch = |id| {
             let found = self.open_blob(id)?;
-            found.iter().for_each(|(file, ..)| note_use(file, Duration::ZERO));
+            if let Some((file, ..)) = &found {
+                note_use(file, Duration::ZERO);
+            }
             Ok(found.is_some())
         };
         ids.iter().map(touch).collect()

@@ -80,6 +80,7 @@ pub trait Rows: Send + Sync + 'static {
 
     /// Visits the rows of `scan` in order until the visitor breaks. One consistent snapshot:
     /// batches committed meanwhile are not seen, in whole or in part.
+    #[allow(clippy::type_complexity, reason = "the type says what a visitor is given")]
     fn scan(
         &self,
         scan: &Scan,

@@ -120,7 +120,7 @@ fn scans_go_both_ways_and_stop<R: Rows>(store: &R) {
         .commit(batch(|b| {
             (0..10_u8).for_each(|i| {
                 b.put([b'k', i], [i]);
-            })
+            });
         }))
         .unwrap();
     let keys = |scan: &Scan| -> Vec<u8> {
@@ -161,9 +161,9 @@ fn keys_at_the_edges_keep_their_order<R: Rows>(store: &R) {
     ];
     store
         .commit(batch(|b| {
-            keys.iter().for_each(|key| {
+            for key in &keys {
                 b.put(key.clone(), key.clone());
-            })
+            }
         }))
         .unwrap();
     let found: Vec<_> = collect(store, &Scan::all()).into_iter().map(|(key, _)| key).collect();
@@ -308,7 +308,7 @@ fn a_scan_is_a_snapshot<R: Rows>(store: &Arc<R>) {
         batch(|b| {
             (0..ROWS).for_each(|i| {
                 b.put([i], [n]);
-            })
+            });
         })
     };
     store.commit(all(0)).unwrap();
@@ -343,7 +343,7 @@ fn a_visitor_may_use_the_store<R: Rows>(store: &R) {
         .commit(batch(|b| {
             (0..10_u8).for_each(|i| {
                 b.put([i], [i]);
-            })
+            });
         }))
         .unwrap();
     let mut seen = 0;

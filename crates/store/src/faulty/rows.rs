@@ -9,6 +9,7 @@ use std::sync::MutexGuard;
 use super::{Faulty, Inner};
 use crate::{Batch, CommitDone, CommitError, Op, Rows, Scan, StoreError};
 
+type Row = (Vec<u8>, Vec<u8>);
 type Overlay = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// What a submit came to while the lock was held.
@@ -89,7 +90,7 @@ impl<S: Rows> Faulty<S> {
     }
 
     /// The rows of a scan with the unsynced ones among them, collected: faults are for tests.
-    fn merged(&self, scan: &Scan) -> Result<Vec<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn merged(&self, scan: &Scan) -> Result<Vec<Row>, StoreError> {
         let inner = self.lock();
         let mut rows = BTreeMap::new();
         let collect = &mut |key: &[u8], value: &[u8]| {
@@ -156,7 +157,7 @@ impl<S: Rows> Rows for Faulty<S> {
 
 fn overlay(batches: &[Batch]) -> Overlay {
     let mut overlay = Overlay::new();
-    for op in batches.iter().flat_map(|batch| batch.ops()) {
+    for op in batches.iter().flat_map(super::super::batch::Batch::ops) {
         match op {
             Op::Put(key, value) => overlay.insert(key.clone(), Some(value.clone())),
             Op::Delete(key) => overlay.insert(key.clone(), None),

@@ -139,6 +139,7 @@ fn open_and_read(dir: &Path) -> Result<Index, StoreError> {
 
 fn set_aside(dir: &Path) -> Result<(), StoreError> {
     let io = |e: std::io::Error| StoreError::from_io("set the damaged index aside", &e);
-    let free = (1..).map(|n| dir.join(format!("index.damaged-{n}"))).find(|path| !path.exists());
+    let free =
+        (1..1_000).map(|n| dir.join(format!("index.damaged-{n}"))).find(|path| !path.exists());
     fs::rename(dir.join("index"), free.unwrap_or_default()).map_err(io)
 }

@@ -117,6 +117,7 @@ pub(super) struct Index {
 impl Index {
     /// Opens or makes the index in `dir`.
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
+        super::vouch::index_files(dir)?;
         let sequence = SequenceNumberCounter::default();
         let config = Config::new(dir, sequence.clone(), SequenceNumberCounter::default())
             .use_cache(Arc::new(Cache::with_capacity_bytes(CACHE_BYTES)))

@@ -61,7 +61,9 @@ mod tests {
             Op::Put(vec![0xff; 1_024], vec![]),
         ];
         let mut payload = Vec::new();
-        ops.iter().for_each(|op| encode(op, &mut payload));
+        for op in &ops {
+            encode(op, &mut payload);
+        }
         let mut seen = Vec::new();
         let visit = |key: &[u8], value: Option<&[u8]>| {
             let key = key.to_vec();

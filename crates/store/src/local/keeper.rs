@@ -93,7 +93,9 @@ impl Keeper {
         }
         if !waiting.is_empty() {
             let result = self.put(&puts);
-            waiting.into_iter().for_each(|done| done(result.clone()));
+            for done in waiting {
+                done(result.clone());
+            }
         }
     }
 
@@ -180,7 +182,9 @@ impl Keeper {
             applying.state.segments = position(self.log.end(), group);
             applying.seal_if_full();
             drop(applying);
-            gone.iter().for_each(|(_, entry)| self.punch(entry));
+            for (_, entry) in gone {
+                self.punch(entry);
+            }
         }
         self.remove_empty();
         Ok(answer)

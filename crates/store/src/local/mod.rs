@@ -17,6 +17,7 @@ mod keeper;
 mod log;
 mod queue;
 mod recover;
+mod vouch;
 
 use std::ops::{ControlFlow, Range};
 use std::path::Path;

@@ -142,9 +142,10 @@ pub(super) fn journal(
     let first = numbers.first().copied().unwrap_or(durable.file.max(1));
     let at = Place { file: first, offset: 0 };
     // The first group of the oldest file says where it begins; it must not be past the index.
-    let begins = match files.numbers()?.is_empty() {
-        true => None,
-        false => files.find(at, 0)?.map(|place| files.header(place)).transpose()?.flatten(),
+    let begins = if files.numbers()?.is_empty() {
+        None
+    } else {
+        files.find(at, 0)?.map(|place| files.header(place)).transpose()?.flatten()
     };
     let begins = begins.map_or(applied, |header| header.group - 1);
     if begins > applied {

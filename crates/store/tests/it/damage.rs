@@ -70,7 +70,7 @@ impl Model {
         });
         match scanned {
             Ok(()) => {
-                assert!(rows.into_iter().eq(self.rows.clone()), "{what}: wrong rows in a scan")
+                assert!(rows.into_iter().eq(self.rows.clone()), "{what}: wrong rows in a scan");
             }
             Err(error) => note(error),
         }

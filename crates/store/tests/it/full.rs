@@ -49,11 +49,11 @@ fn child() {
 }
 
 fn fill_rows(store: &Local) -> u64 {
-    (0..).find(|n| put_row(store, *n).is_err()).unwrap()
+    (0..100_000).find(|n| put_row(store, *n).is_err()).unwrap()
 }
 
 fn fill_blobs(store: &Local) -> u64 {
-    (0..).find(|n| put_blob(store, *n).is_err()).unwrap()
+    (0..100_000).find(|n| put_blob(store, *n).is_err()).unwrap()
 }
 
 fn put_row(store: &Local, n: u64) -> Result<(), CommitError> {

@@ -78,7 +78,7 @@ fn collection_spares_the_living_and_the_young() {
     let store = Local::open(home.path()).unwrap();
     store.put((0..10).map(|n| (id(n), vec![1; 500])).collect()).unwrap();
     let hour = Duration::from_hours(1);
-    let mut is_live = |blob: &BlobId| Ok(blob.0[7] % 2 == 0);
+    let mut is_live = |blob: &BlobId| Ok(blob.0[7].is_multiple_of(2));
     let young = store.collect(hour, &mut is_live).unwrap();
     assert_eq!((young.seen, young.young, young.removed), (10, 5, 0));
     let done = store.collect(Duration::ZERO, &mut is_live).unwrap();
