@@ -35,9 +35,10 @@ class Rclone(Contender):
         server = self.scope.serve(["rclone", "serve", "webdav", self.store, "--addr",
                                    "127.0.0.1:0"], r"http://127\.0\.0\.1:(\d+)")
         self.servers.append(server)
+        port = self.through(int(server.match[1]))
         hidden = run(["rclone", "obscure", "correct horse battery staple"])[0].strip()
         self.env = {"RCLONE_CONFIG": "/dev/null", "RCLONE_CONFIG_DAV_TYPE": "webdav",
-                    "RCLONE_CONFIG_DAV_URL": f"http://127.0.0.1:{self.through(int(server.match[1]))}",
+                    "RCLONE_CONFIG_DAV_URL": f"http://127.0.0.1:{port}",
                     "RCLONE_CONFIG_DAV_VENDOR": "other", "RCLONE_CONFIG_SAFE_TYPE": "crypt",
                     "RCLONE_CONFIG_SAFE_REMOTE": "dav:", "RCLONE_CONFIG_SAFE_PASSWORD": hidden}
 

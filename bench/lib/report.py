@@ -83,9 +83,7 @@ class Report:
 
     def value(self):
         """For --json."""
-        works = {w: {c: {m: {"median": median(v), "min": min(v), "max": max(v), "n": len(v)}
-                         for m in COLUMNS if (v := [s[m] for s in ss if m in s])}
-                     for c, ss in by.items()} for w, by in self.samples.items()}
+        works = {w: {c: _spread(ss) for c, ss in by.items()} for w, by in self.samples.items()}
         goals = [{"goal": g.text(), "who": w, "value": r, "verdict": v}
                  for g, w, r, v in self.judged()]
         return {"row": self.row, "about": self.about, "runs": self.runs, "load": self.load,
@@ -127,6 +125,11 @@ class Report:
     def _ratio(self, work, who):
         mine, its = (self.median(work, w, self.lead) for w in (self.ours[0], who))
         return f"{mine / its:.2f}" if mine is not None and its else "—"
+
+
+def _spread(samples):
+    return {m: {"median": median(v), "min": min(v), "max": max(v), "n": len(v)}
+            for m in COLUMNS if (v := [s[m] for s in samples if m in s])}
 
 
 def _align(rows):
