@@ -15,7 +15,7 @@ pub struct Config {
     /// Certificate and key, PEM; `None`: plain HTTP, on loopback only.
     pub tls: Option<TlsFiles>,
     /// How clients address this provider: `https://host` or `https://host:port`, without a path.
-    /// Empty: on loopback its names, elsewhere whatever the client addressed.
+    /// Empty: on loopback its names, elsewhere the names of the certificate, with any port.
     pub origins: Vec<String>,
     /// Bytes one vault may fill, entries and chunks together; 0: no limit.
     pub quota_bytes: u64,

@@ -21,6 +21,9 @@ pub enum ServeError {
         /// The system's reason.
         error: io::Error,
     },
+    /// Nobody knows how clients address this provider.
+    #[error("the certificate has no DNS name: say with --origin how clients address this provider")]
+    NoOrigin,
     /// Certificate or key cannot be used.
     #[error("the TLS certificate or key cannot be used: {0}")]
     Tls(String),

@@ -8,19 +8,19 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
-use http::{HeaderValue, Request};
-use hyper::body::{Frame, Incoming};
+use http::{HeaderValue, Request, StatusCode};
+use hyper::body::{Body as _, Frame, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use strongroom_wire::limits::REQUEST_HEAD_LEN_MAX;
+use strongroom_wire::limits::{REQUEST_BODY_LEN_MAX, REQUEST_HEAD_LEN_MAX};
 use strongroom_wire::problem::Problem;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -53,6 +53,8 @@ const MOVED_MIN: u64 = 4_096;
 const IDLE_UNDER_PRESSURE: Duration = Duration::from_secs(1);
 /// Seconds for a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Seconds spent on reading past a refused body.
+const DRAIN: Duration = Duration::from_secs(5);
 /// Files and sockets the store and the system need beside connections.
 const FILES_KEPT: usize = 128;
 
@@ -245,7 +247,9 @@ async fn answer(
     peer: Peer,
     running: Running,
 ) -> Response<Guarded> {
-    let mut request = request.map(Body::new);
+    let (parts, incoming) = request.into_parts();
+    let incoming = Arc::new(Mutex::new(incoming));
+    let mut request = Request::from_parts(parts, Body::new(Watch(incoming.clone())));
     request.extensions_mut().insert(peer);
     let mut handler = Box::pin(shared.router.clone().oneshot(request));
     let caught = std::future::poll_fn(|context| {
@@ -261,6 +265,9 @@ async fn answer(
         shared.metrics.panics.one();
         Refusal::from(Problem::Internal).into_response()
     });
+    if response.status().as_u16() >= 400 && response.status() != StatusCode::REQUEST_TIMEOUT {
+        drain(&incoming).await;
+    }
     response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     shared.metrics.requests.one();
     match response.status().as_u16() {
@@ -269,6 +276,52 @@ async fn answer(
         _ => {}
     }
     response.map(|body| Guarded { body, _running: running })
+}
+
+/// Reads past what is left of a refused request's body, within limits. Without this the connection
+/// would be reset while the peer still sends, and the peer might never see why it was refused.
+async fn drain(incoming: &Mutex<Incoming>) {
+    let mut left = REQUEST_BODY_LEN_MAX;
+    let all = async {
+        loop {
+            let next = std::future::poll_fn(|context| {
+                let mut body = incoming.lock().unwrap_or_else(PoisonError::into_inner);
+                if body.is_end_stream() {
+                    return Poll::Ready(None);
+                }
+                Pin::new(&mut *body).poll_frame(context)
+            });
+            let Some(Ok(frame)) = next.await else { return };
+            let len = frame.data_ref().map_or(0, bytes::Bytes::len);
+            let Some(less) = left.checked_sub(len) else { return };
+            left = less;
+        }
+    };
+    let _ = timeout(DRAIN, all).await;
+}
+
+/// A request's body, of which the connection keeps hold.
+struct Watch(Arc<Mutex<Incoming>>);
+
+impl hyper::body::Body for Watch {
+    type Data = bytes::Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let mut body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Pin::new(&mut *body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_end_stream()
+    }
+
+    fn size_hint(&self) -> hyper::body::SizeHint {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).size_hint()
+    }
 }
 
 /// What a connection does, for its watchdog.

@@ -28,6 +28,28 @@ use crate::store::{Store, now_secs};
 const HOUR: Duration = Duration::from_secs(3_600);
 const MINUTE: Duration = Duration::from_secs(60);
 
+/// How clients may address a provider.
+#[derive(Debug, Default)]
+struct Origins {
+    exact: BTreeSet<String>,
+    /// DNS names, with any port: what is in front of the provider may map ports.
+    names: Vec<String>,
+}
+
+impl Origins {
+    fn contains(&self, origin: &str) -> bool {
+        let host =
+            origin.strip_prefix("https://").map(|rest| rest.split(':').next().unwrap_or(rest));
+        let named = |name: &String| match (name.strip_prefix("*."), host) {
+            (None, host) => host == Some(name),
+            // A wildcard stands for one label.
+            (Some(parent), Some(host)) => host.split_once('.').is_some_and(|(_, up)| up == parent),
+            (Some(_), None) => false,
+        };
+        self.exact.contains(origin) || self.names.iter().any(named)
+    }
+}
+
 /// A provider. Clones are the same provider.
 #[derive(Clone)]
 pub struct Provider(Arc<Inner>);
@@ -52,7 +74,7 @@ pub struct Inner {
     pub(crate) vault_rows: tokio::sync::Mutex<()>,
     /// When this process began, in seconds since 1970.
     pub(crate) started: u64,
-    origins: OnceLock<BTreeSet<String>>,
+    origins: OnceLock<Origins>,
 }
 
 impl Deref for Provider {
@@ -112,23 +134,27 @@ impl Provider {
         self.metrics.clone()
     }
 
-    /// Where it listens: loopback is addressed by any of its names.
-    pub(crate) fn listens_on(&self, address: SocketAddr) {
-        let mut origins: BTreeSet<String> = self.config.origins.iter().cloned().collect();
+    /// Where it listens, and the names of its certificate: by these clients may address it, where
+    /// no origin was configured.
+    pub(crate) fn listens_on(&self, address: SocketAddr, names: Vec<String>) {
+        let mut origins = Origins::default();
+        origins.exact.extend(self.config.origins.iter().cloned());
         if address.ip().is_loopback() {
             let scheme = if self.config.tls.is_some() { "https" } else { "http" };
             let port = address.port();
             for host in ["127.0.0.1", "localhost", "[::1]"] {
-                origins.insert(format!("{scheme}://{host}:{port}"));
+                origins.exact.insert(format!("{scheme}://{host}:{port}"));
             }
+        } else if self.config.origins.is_empty() {
+            origins.names = names;
         }
         let _ = self.origins.set(origins);
     }
 
-    /// Whether this is how clients address this provider. Where no origin was configured, the one
-    /// the client addressed is taken: what binds is then the provider's key alone.
+    /// Whether this is how clients address this provider. A signature made for another host is
+    /// none for this one.
     pub(crate) fn is_own_origin(&self, origin: &str) -> bool {
-        self.origins.get().is_none_or(|own| own.is_empty() || own.contains(origin))
+        self.origins.get().is_none_or(|own| own.contains(origin))
     }
 
     /// Collects what nobody refers to, from time to time, for as long as it is polled.
@@ -170,6 +196,32 @@ fn check_format(store: &dyn Rows) -> Result<(), ServeError> {
                     ServeError::Store(strongroom_store::StoreError::Busy)
                 }
             })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_configured_or_a_name_of_the_certificate() {
+        let names = vec!["rooms.example".to_owned(), "*.vaults.example".to_owned()];
+        let exact = BTreeSet::from(["https://a.example:8443".to_owned()]);
+        let own = Origins { exact, names };
+        for (origin, known) in [
+            ("https://rooms.example", true),
+            ("https://rooms.example:9000", true),
+            ("https://one.vaults.example", true),
+            ("https://a.example:8443", true),
+            ("https://a.example", false),
+            ("http://rooms.example", false),
+            ("https://vaults.example", false),
+            ("https://one.two.vaults.example", false),
+            ("https://evil.example", false),
+            ("https://xrooms.example", false),
+        ] {
+            assert_eq!(own.contains(origin), known, "{origin}");
         }
     }
 }

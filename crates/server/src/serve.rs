@@ -66,12 +66,20 @@ pub async fn serve_provider(
     let listen = |error| ServeError::Listen { address: config.listen, error };
     let socket = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = socket.local_addr().map_err(listen)?;
-    provider.listens_on(address);
+    let names = config.tls.as_ref().map(tls::names).transpose()?.unwrap_or_default();
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let url = config.origins.first().cloned().unwrap_or_else(|| format!("{scheme}://{address}"));
-    if config.origins.is_empty() && !address.ip().is_loopback() {
-        tracing::warn!("no --origin given: requests signed for any host name are taken");
+    let beyond = !address.ip().is_loopback();
+    // Certificates are made for names: beyond loopback the address alone would not do.
+    let named = names.first().filter(|name| beyond && !name.starts_with('*'));
+    let found = match named {
+        Some(name) => format!("{scheme}://{name}:{}", address.port()),
+        None => format!("{scheme}://{address}"),
+    };
+    let url = config.origins.first().cloned().unwrap_or(found);
+    if beyond && config.origins.is_empty() && names.is_empty() {
+        return Err(ServeError::NoOrigin);
     }
+    provider.listens_on(address, names);
     let identity = &provider.identity;
     ready(Ready {
         url,

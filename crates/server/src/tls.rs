@@ -15,6 +15,15 @@ use crate::config::TlsFiles;
 /// Label of the exporter of RFC 9266.
 const EXPORTER_LABEL: &[u8] = b"EXPORTER-Channel-Binding";
 
+/// The DNS names the certificate is for: what a provider without configured origins is called.
+pub fn names(files: &TlsFiles) -> Result<Vec<String>, ServeError> {
+    let certs = read_certs(&files.cert)?;
+    let Some(own) = certs.first() else { return Ok(Vec::new()) };
+    let cert = webpki::EndEntityCert::try_from(own)
+        .map_err(|error| ServeError::Tls(format!("{}: {error}", files.cert.display())))?;
+    Ok(cert.valid_dns_names().map(str::to_ascii_lowercase).collect())
+}
+
 /// TLS 1.3 only; the hybrid X25519MLKEM768 first, so that what is recorded today is not opened by
 /// a quantum computer later.
 pub fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, ServeError> {

@@ -94,6 +94,7 @@ impl Buckets {
         self.metrics.entries_stored.add(fresh);
         self.metrics.chunks_stored.add(chunks);
         numbers.sort_unstable();
+        numbers.dedup();
         Ok(Admitted { numbers })
     }
 
@@ -268,11 +269,7 @@ impl<'a> Judging<'a> {
         judged: &mut Judged,
     ) -> Result<Vec<Entry>, Refusal> {
         let mut fresh = Vec::with_capacity(entries.len());
-        let mut ids = HashSet::with_capacity(entries.len());
         for entry in entries {
-            if !ids.insert(entry.id()) {
-                continue;
-            }
             match self.state.place(self.store, self.bucket, entry.id())? {
                 Some(place) => {
                     judged.waits |= self.state.entries.contains_key(&entry.id());

@@ -5,7 +5,7 @@ use strongroom_wire::entry::Entry;
 use strongroom_wire::format::FORMAT;
 use strongroom_wire::frame::{Area, Cursor, Frame, split};
 use strongroom_wire::ids::ChunkId;
-use strongroom_wire::limits::BATCH_ENTRIES_MAX;
+use strongroom_wire::limits::{BATCH_ENTRIES_MAX, FRAMES_MAX};
 use strongroom_wire::problem::Problem;
 
 use crate::refusal::Refusal;
@@ -31,8 +31,12 @@ impl Exchange {
     /// Reads a body, frame by frame.
     pub fn read(mut bytes: &[u8]) -> Result<Self, Refusal> {
         let mut all = Self::default();
-        let mut place = 0;
+        let (mut place, mut count) = (0, 0);
         while !bytes.is_empty() {
+            count += 1;
+            if count > FRAMES_MAX {
+                return Err(malformed("too many frames in one request"));
+            }
             let (body, rest) = split(bytes)?.ok_or_else(|| malformed("the last frame is cut"))?;
             let next = all.take(Frame::decode(body)?)?;
             if next < place || (next == place && matches!(next, 1 | 4)) {

@@ -139,12 +139,6 @@ impl Client {
         Self { origin, provider, exporter: Some(exporter), sender: Mutex::new(sender) }
     }
 
-    /// A client without the channel binding of its connection, as behind a foreign TLS end.
-    pub fn without_exporter(mut self) -> Self {
-        self.exporter = None;
-        self
-    }
-
     /// Sends any request to a path.
     pub async fn send(
         &self,

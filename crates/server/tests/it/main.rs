@@ -2,6 +2,15 @@
 //! Tests tell stories; each limit and each refusal has its positive control beside it.
 
 mod client;
+mod process;
 mod world;
 
+mod admission;
+mod blind;
+mod cost;
+mod hostile;
+mod lifecycle;
+mod limits;
+mod records;
+mod replay;
 mod walk;

@@ -10,7 +10,7 @@ use strongroom_wire::api::SignUp;
 use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
 use strongroom_wire::clear::{Clear, Epoch, Floors, Genesis, Member, References, WRAP_LEN};
 use strongroom_wire::entry::{Entry, Header, Hlc, Kind};
-use strongroom_wire::frame::{Area, Cursor, Frame, decode_all};
+use strongroom_wire::frame::{Area, Cursor, Frame, decode_all, write_entries};
 use strongroom_wire::ids::{
     AuthorKey, BucketId, CapabilityId, ChunkId, DocumentTag, EntryId, MemberTag, PublicKey,
     VaultTag,
@@ -61,13 +61,7 @@ impl Running {
     }
 
     pub fn key(&self) -> PublicKey {
-        self.provider_key()
-    }
-
-    fn provider_key(&self) -> PublicKey {
-        let mut key = [0; 32];
-        base64_url(&self.ready.key, &mut key);
-        PublicKey(key)
+        PublicKey(from_base64url(&self.ready.key))
     }
 
     pub async fn client(&self) -> Client {
@@ -81,18 +75,26 @@ impl Running {
     }
 }
 
-fn base64_url(text: &str, out: &mut [u8]) {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let (mut buffer, mut bits, mut at) = (0_u32, 0, 0);
+const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+pub fn from_base64url(text: &str) -> [u8; 32] {
+    let mut out = Vec::new();
+    let (mut buffer, mut bits) = (0_u32, 0);
     for c in text.bytes() {
-        buffer = (buffer << 6) | ALPHABET.iter().position(|a| *a == c).unwrap() as u32;
+        buffer = (buffer << 6) | BASE64URL.iter().position(|a| *a == c).unwrap() as u32;
         bits += 6;
         if bits >= 8 {
             bits -= 8;
-            out[at] = (buffer >> bits) as u8;
-            at += 1;
+            out.push((buffer >> bits) as u8);
         }
     }
+    out.try_into().unwrap()
+}
+
+pub fn to_base64url(bytes: &[u8]) -> String {
+    let bit = |at: usize| bytes.get(at / 8).map_or(0, |byte| usize::from(byte >> (7 - at % 8) & 1));
+    let six = |at: usize| (0..6).fold(0, |sum, place| sum * 2 + bit(at + place));
+    (0..bytes.len() * 8).step_by(6).map(|at| char::from(BASE64URL[six(at)])).collect()
 }
 
 /// A vault at one provider, and the session of its holder.
@@ -196,11 +198,17 @@ impl Author {
 
     /// Puts an entry together, signs it, and goes on from there.
     pub fn finish(&mut self, header: Header, clear: &Clear, sealed: Vec<u8>) -> Entry {
-        let entry = Entry::assemble(header, clear.encode(), sealed);
+        let entry = self.unsigned(header, clear, sealed);
         let signature = self.key.sign(&entry.signing_input()).to_bytes();
+        entry.signed(signature)
+    }
+
+    /// The same without a signature: the next one covers it.
+    pub fn unsigned(&mut self, header: Header, clear: &Clear, sealed: Vec<u8>) -> Entry {
+        let entry = Entry::assemble(header, clear.encode(), sealed);
         self.seq += 1;
         self.prev = entry.id();
-        entry.signed(signature)
+        entry
     }
 
     /// A version of a new document, `len` sealed bytes.
@@ -327,9 +335,18 @@ impl Bucket {
     }
 }
 
+/// The frames of one body; ENTRIES are cut to as many as it takes.
 pub fn frames(all: &[Frame]) -> Vec<u8> {
     let mut out = Vec::new();
-    all.iter().for_each(|frame| frame.write(&mut out));
+    for frame in all {
+        match frame {
+            Frame::Entries(entries) => {
+                let encoded: Vec<_> = entries.iter().map(Entry::encode).collect();
+                write_entries(&mut out, encoded.iter().map(Vec::as_slice));
+            }
+            other => other.write(&mut out),
+        }
+    }
     out
 }
 
