@@ -372,6 +372,18 @@ fn a49_a_session_is_good_for_its_own_chain() {
 }
 
 #[test]
+fn a_request_names_its_own_session_even_under_the_same_key() {
+    use strongroom_wire::session::SessionKey;
+    let key = || SessionKey::danger_from_bytes(&[7; 32]).unwrap();
+    let client = ClientSession::new(SessionId([1; 16]), key(), NOW + 9);
+    let sent = Sent::new("GET", ENTRIES, b"").in_session(&client);
+    for (id, expected) in [(2, Err(Refused::Session(SessionRefusal::Mac))), (1, Ok(()))] {
+        let mut session = Session::new(SessionId([id; 16]), key(), public(4), None, NOW + 9);
+        assert_eq!(sent.admit(&mut session, NOW), expected);
+    }
+}
+
+#[test]
 fn a_key_signature_is_none_for_a_session_and_the_other_way_round() {
     let (client, mut session) = open(Kem::X25519);
     let by_key = Sent::new("GET", ENTRIES, b"").signed_by(4, NOW, [1; 16]);
