@@ -258,6 +258,15 @@ impl Index {
         self.lock_work().persisted
     }
 
+    /// Keeps the memory tables small while logs are read again. On a full disk they stay in
+    /// memory, where all of this was before: a store must open and be read there too.
+    pub(super) fn flush_if_full(&self) -> Result<(), StoreError> {
+        match self.wants_flush().then(|| self.flush()) {
+            Some(Err(StoreError::Full)) | None => Ok(()),
+            Some(flushed) => flushed,
+        }
+    }
+
     /// Seals the memory table and writes it out, on this thread.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         self.apply().seal();

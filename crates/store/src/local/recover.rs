@@ -165,9 +165,7 @@ pub(super) fn journal(
         let payload = files.payload(place, &header)?.unwrap_or_default();
         apply_rows(index, &payload, header.group)
             .ok_or_else(|| StoreError::corrupt(files.name(place)))?;
-        if index.wants_flush() {
-            index.flush()?;
-        }
+        index.flush_if_full()?;
     }
     let end = walk.at;
     if end.file != last.0 {
@@ -223,9 +221,7 @@ pub(super) fn segments(
     let mut walk = Walk { files, numbers, durable, at, group, unfinished: false };
     while let Some((place, header)) = walk.next(mode)? {
         apply_blobs(files, index, place, &header)?;
-        if index.wants_flush() {
-            index.flush()?;
-        }
+        index.flush_if_full()?;
     }
     let group = walk.group;
     if durable.group > group && !mode.salvages() {

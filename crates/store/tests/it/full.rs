@@ -48,6 +48,41 @@ fn child() {
     all_there(&store, rows + 50, blobs + 1);
 }
 
+/// With a real full disk: STRONGROOM_SMALL_DISK names an empty directory on a file system of
+/// some 40 MB. Room for the tables runs out here, too, which no limit on files can imitate.
+#[test]
+fn a_small_disk_fills_up_and_is_given_room_again() {
+    let Some(disk) = std::env::var_os("STRONGROOM_SMALL_DISK") else { return };
+    let (home, ballast) = (Path::new(&disk).join("store"), Path::new(&disk).join("ballast"));
+    std::fs::write(&ballast, vec![1; 16 << 20]).unwrap();
+    let store = Local::open(&home).unwrap();
+    let rows = fill_rows(&store);
+    let blobs = fill_blobs(&store);
+    println!("full with {rows} rows and {blobs} blobs");
+    for _ in 0..20 {
+        assert_eq!(put_row(&store, rows), Err(CommitError::Store(StoreError::Full)));
+    }
+    all_there(&store, rows, blobs);
+    drop(store);
+    // Also after a restart on the full disk.
+    let store = Local::open(&home).unwrap();
+    all_there(&store, rows, blobs);
+    std::fs::remove_file(&ballast).unwrap();
+    let more = (0..200).filter(|n| {
+        (0..50).any(|_| {
+            put_row(&store, rows + n).is_ok() || {
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                false
+            }
+        })
+    });
+    assert_eq!(more.count(), 200);
+    drop(store);
+    let store = Local::open(&home).unwrap();
+    all_there(&store, rows + 200, blobs);
+    assert!(store.check(true).unwrap().is_clean());
+}
+
 fn fill_rows(store: &Local) -> u64 {
     (0..100_000).find(|n| put_row(store, *n).is_err()).unwrap()
 }
