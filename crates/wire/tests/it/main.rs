@@ -4,6 +4,7 @@
 
 mod arbitrary;
 mod capability_form;
+mod capability_grants;
 mod capability_properties;
 mod capability_rules;
 mod capability_vectors;
