@@ -93,7 +93,8 @@ class Report:
     def table(self):
         """Plain text for people."""
         lines = [f"== {self.row}: {self.about}",
-                 f"   {self.runs} {'run' if self.runs == 1 else 'runs'}, interleaved; medians; load average "
+                 f"   {self.runs} {'run' if self.runs == 1 else 'runs'}, interleaved; medians; "
+                 "load average "
                  f"{self.load[0]:.1f} before, {self.load[1]:.1f} after"]
         for work, by in self.samples.items():
             shown = [m for m in self.metrics if any(m in s for ss in by.values() for s in ss)]

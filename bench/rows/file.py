@@ -1,7 +1,8 @@
 """One large file of random bytes, put and got back, durable on both sides.
 
 The page cache is warm for everyone: the source was just written or read, and what was put was
-just written. Memory is touched before each step, see lib/measure.py. Every put and get ends with an fsync, ours or the harness's, inside the time.
+just written. Memory is touched before each step, see lib/measure.py. Every put and get ends with
+an fsync, ours or the harness's, inside the time.
 """
 
 from contenders.age import Age
