@@ -76,24 +76,18 @@ impl FromStr for ProviderUrl {
             "http" => false,
             _ => return Err(UrlError::Form),
         };
-        let authority: http::uri::Authority =
-            rest.strip_suffix('/').unwrap_or(rest).parse().map_err(|_| UrlError::Form)?;
-        if authority.as_str().contains('@') {
-            return Err(UrlError::Form);
-        }
-        let port = match authority.port() {
-            Some(port) => port.as_str().parse().map_err(|_| UrlError::Form)?,
-            None if authority.as_str().ends_with(':') => return Err(UrlError::Form),
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let (host, port) = split_port(rest)?;
+        let port = match port {
+            // `parse` alone would take a sign.
+            Some(digits) if digits.bytes().all(|c| c.is_ascii_digit()) => {
+                digits.parse().map_err(|_| UrlError::Form)?
+            }
+            Some(_) => return Err(UrlError::Form),
             None => default_port(secure),
         };
-        let host = authority.host().to_ascii_lowercase();
-        let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            Some(address) => {
-                address.parse::<std::net::Ipv6Addr>().map_err(|_| UrlError::Form)?.to_string()
-            }
-            None => host,
-        };
-        if host.is_empty() || port == 0 {
+        let host = read_host(host)?;
+        if port == 0 {
             return Err(UrlError::Form);
         }
         if !secure && !is_loopback(&host) {
@@ -114,6 +108,36 @@ impl fmt::Debug for ProviderUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
+}
+
+/// Host, brackets and all, and what stands behind the colon after it.
+fn split_port(authority: &str) -> Result<(&str, Option<&str>), UrlError> {
+    let end = if authority.starts_with('[') {
+        authority.find(']').ok_or(UrlError::Form)? + 1
+    } else {
+        authority.find(':').unwrap_or(authority.len())
+    };
+    let (host, rest) = authority.split_at(end);
+    match rest.strip_prefix(':') {
+        Some(port) => Ok((host, Some(port))),
+        None if rest.is_empty() => Ok((host, None)),
+        None => Err(UrlError::Form),
+    }
+}
+
+/// A host in its one spelling: an IPv6 address without brackets, or a name (an IPv4 address is
+/// spelt like one).
+fn read_host(text: &str) -> Result<String, UrlError> {
+    if let Some(rest) = text.strip_prefix('[') {
+        let address = rest.strip_suffix(']').ok_or(UrlError::Form)?;
+        let address: std::net::Ipv6Addr = address.parse().map_err(|_| UrlError::Form)?;
+        return Ok(address.to_string());
+    }
+    let is_name = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'.' | b'_');
+    if text.is_empty() || !text.bytes().all(is_name) {
+        return Err(UrlError::Form);
+    }
+    Ok(text.to_ascii_lowercase())
 }
 
 const fn default_port(secure: bool) -> u16 {
@@ -157,6 +181,10 @@ mod tests {
             "https://a.example:0",
             "https://a.example:99999",
             "https://a.example:",
+            "https://a.example:+80",
+            "https://a.example:80:80",
+            "https://[::1]80",
+            "https://2001:db8::1",
             "https://a b",
             "https://[::1",
             "https://[zz]",
