@@ -236,7 +236,7 @@ fn author_capability(
     let above = parent.claims();
     let claims = Claims::new(above.target, above.actions, above.expires, unique(rng))
         .for_holder(author.public(), Some(enrolment.tag));
-    let claims = parent.attenuate(claims)?;
+    let claims = parent.attenuate(&claims)?;
     Ok(Capability::issue(&claims, |input| enrolment.member.sign(input))?)
 }
 

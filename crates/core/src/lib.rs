@@ -12,6 +12,7 @@
 pub mod document;
 pub mod founding;
 pub mod joining;
+pub mod keylog;
 pub mod keyring;
 pub mod parts;
 pub mod writer;

@@ -17,8 +17,13 @@ use strongroom_wire::chain::Verified;
 use strongroom_wire::entry::{Entry, Header, Hlc, Kind};
 use strongroom_wire::ids::{AuthorKey, BucketId, CapabilityId, DocumentTag, EntryId};
 
+/// Entries in a row without a signature. A run can be cut and sent only where one stands.
+const UNSIGNED_ENTRIES_MAX: usize = 256;
+/// Sealed bytes in a row without a signature.
+const UNSIGNED_LEN_MAX: usize = 1_048_576;
+
 /// Where an author's chain stands, and the newest clock its device has seen in the bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChainPosition {
     /// The next number.
     pub next_seq: u64,
@@ -26,6 +31,13 @@ pub struct ChainPosition {
     pub prev: EntryId,
     /// The newest clock of anything seen.
     pub clock: Hlc,
+}
+
+impl Default for ChainPosition {
+    /// Before the first entry.
+    fn default() -> Self {
+        Self { next_seq: 0, prev: EntryId::ZERO, clock: Hlc::default() }
+    }
 }
 
 /// Who writes: one device in one bucket.
@@ -85,11 +97,21 @@ pub fn seal_transaction(
     let mut position = ChainPosition { clock: hlc, ..position };
     let last = planned.len().saturating_sub(1);
     let mut entries = Vec::with_capacity(planned.len());
+    let mut unsigned = (0, 0);
     for (at, plan) in planned.into_iter().enumerate() {
-        let sign = at == last || plan.kind.is_control();
+        let control = plan.kind.is_control();
         let entry = seal_one(author, under, plan, position, rng)?;
-        let entry =
-            if sign { sign_entry(entry, |input| author.key.sign(input)) } else { entry };
+        unsigned = (unsigned.0 + 1, unsigned.1 + entry.header().sealed_len as usize);
+        let sign = at == last
+            || control
+            || unsigned.0 >= UNSIGNED_ENTRIES_MAX
+            || unsigned.1 >= UNSIGNED_LEN_MAX;
+        let entry = if sign {
+            unsigned = (0, 0);
+            sign_entry(entry, |input| author.key.sign(input))
+        } else {
+            entry
+        };
         position.next_seq += 1;
         position.prev = entry.id();
         entries.push(Verified::danger_made_here(entry));

@@ -9,7 +9,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use strongroom_core::document::{DocumentType, Metadata};
-use strongroom_store::{Batch, Rows};
+use strongroom_store::Batch;
 use strongroom_wire::chain::{Tip as AuthorTip, Verified};
 use strongroom_wire::clear::Clear;
 use strongroom_wire::entry::{Entry, Kind};
@@ -85,6 +85,15 @@ impl<'a> Intake<'a> {
     /// For rows that belong into the same commit.
     pub const fn batch(&mut self) -> &mut Batch {
         &mut self.batch
+    }
+
+    /// Remembers how the source of a document's current version looks now, on this device only.
+    pub fn restamp(&mut self, tag: DocumentTag, stamp: Stamp) -> Result<()> {
+        let row = &mut self.pending(tag)?.after;
+        if let Some(head) = row.heads.iter_mut().find(|head| head.facts.is_some()) {
+            head.stamp = Some(stamp);
+        }
+        Ok(())
     }
 
     /// Adds one entry that is not here yet. `own` when this device's author wrote it.

@@ -286,7 +286,7 @@ fn read_metadata(r: &mut Reader<'_>) -> Result<Metadata, CborError> {
 }
 
 /// A document: its heads, and where it is shown. Sealed.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentRow {
     /// The directory it is shown in.
     pub shown_in: DocumentTag,
@@ -294,6 +294,12 @@ pub struct DocumentRow {
     pub displaced: bool,
     /// Heads, highest (hlc, id) first.
     pub heads: Vec<Head>,
+}
+
+impl Default for DocumentRow {
+    fn default() -> Self {
+        Self { shown_in: DocumentTag::ZERO, displaced: false, heads: Vec::new() }
+    }
 }
 
 impl DocumentRow {

@@ -1,0 +1,166 @@
+//! Fetching chunks: from this device's cache, else from a provider, a few ahead of the reader.
+//! Comes in: a version. Goes out: its content, in order, verified. Must not know: files.
+
+use std::collections::VecDeque;
+use std::io::Write;
+
+use bytes::Bytes;
+use strongroom_core::document::{Content, VersionBody};
+use strongroom_seal::manifest::{ContentReader, Need};
+use strongroom_seal::stream::ArrivedChunk;
+use strongroom_seal::suite::Suite;
+use strongroom_store::{BlobId, Blobs};
+use strongroom_wire::ids::ChunkId;
+use tokio::task::JoinHandle;
+
+use super::manifest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Progress;
+use crate::remote::{RemoteError, Session};
+use crate::vault::{Bucket, Vault};
+
+/// Chunks asked for ahead of the one being written.
+const AHEAD: usize = 6;
+
+/// A source of chunks of one bucket.
+pub struct Fetcher<'v> {
+    vault: &'v Vault,
+    bucket: &'v Bucket,
+    session: Option<Session>,
+}
+
+/// A chunk that is here, or on its way.
+enum Coming {
+    Here(Vec<u8>),
+    Asked(JoinHandle<Result<Bytes, RemoteError>>),
+}
+
+impl<'v> Fetcher<'v> {
+    /// Asks nobody before a chunk is missing here.
+    pub const fn new(vault: &'v Vault, bucket: &'v Bucket) -> Self {
+        Self { vault, bucket, session: None }
+    }
+
+    /// Writes a whole content.
+    pub fn write_content(
+        &mut self,
+        body: &VersionBody,
+        out: &mut dyn Write,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let doing = |e: std::io::Error| Error::io("cannot write the content", &e);
+        match &body.content {
+            Content::Empty => Ok(()),
+            Content::Inline(bytes) => {
+                progress.advance(0, bytes.len() as u64);
+                out.write_all(bytes).map_err(doing)
+            }
+            Content::Manifest(bytes) => {
+                let mut reader = ContentReader::new(Suite::DEFAULT, manifest(bytes)?);
+                if reader.layout().size != body.metadata.size {
+                    return Err(Error::damaged("a manifest of another size than its document"));
+                }
+                self.stream(&mut reader, &mut |plain| {
+                    progress.advance(0, plain.len() as u64);
+                    out.write_all(plain).map_err(doing)?;
+                    if progress.cancelled() { Err(Error::cancelled()) } else { Ok(()) }
+                })
+            }
+        }
+    }
+
+    fn stream(
+        &mut self,
+        reader: &mut ContentReader,
+        take: &mut dyn FnMut(&[u8]) -> Result<()>,
+    ) -> Result<()> {
+        let total = reader.layout().content_chunks();
+        let mut coming: VecDeque<(u64, ChunkId, Coming)> = VecDeque::new();
+        let mut next = 0;
+        for index in 0..total {
+            while next < total && coming.len() < AHEAD {
+                match reader.need(next) {
+                    Some(Need::Chunk(id)) => {
+                        coming.push_back((next, id, self.ask(id)?));
+                        next += 1;
+                    }
+                    // A node holds the rows of those that follow; it is opened when the reader
+                    // has come to its end of the one before.
+                    Some(Need::Node(_)) if !coming.is_empty() => break,
+                    Some(Need::Node(id)) => {
+                        let asked = self.ask(id)?;
+                        let node = self.arrived(id, asked)?;
+                        reader.absorb_node(next, node).map_err(damaged)?;
+                    }
+                    None => return Err(Error::damaged("a manifest that ends too early")),
+                }
+            }
+            let (at, id, asked) = coming
+                .pop_front()
+                .ok_or_else(|| Error::damaged("a manifest that ends too early"))?;
+            let chunk = self.arrived(id, asked)?;
+            debug_assert_eq!(at, index);
+            let plain = reader.open(at, chunk).map_err(damaged)?;
+            take(&plain)?;
+        }
+        Ok(())
+    }
+
+    fn ask(&mut self, id: ChunkId) -> Result<Coming> {
+        let blob = BlobId(id.0);
+        if let Some(len) = self.vault.cache.len(&blob)?
+            && let Some(bytes) = self.vault.cache.get(&blob, 0..len)?
+        {
+            return Ok(Coming::Here(bytes));
+        }
+        let bucket = self.bucket.record.id;
+        let session = self.session()?.clone();
+        let asking = async move { session.get_chunk(bucket, id, None).await };
+        Ok(Coming::Asked(self.vault.runtime()?.spawn(asking)))
+    }
+
+    /// One chunk with its hash checked, fetched if what lies in the cache is not it.
+    pub fn chunk(&mut self, id: ChunkId) -> Result<ArrivedChunk> {
+        let asked = self.ask(id)?;
+        self.arrived(id, asked)
+    }
+
+    fn arrived(&mut self, id: ChunkId, coming: Coming) -> Result<ArrivedChunk> {
+        let bytes = match coming {
+            Coming::Here(bytes) => match ArrivedChunk::check(id, bytes) {
+                Ok(chunk) => return Ok(chunk),
+                Err(_) => {
+                    // The cache's copy is damaged: a provider's is as good.
+                    self.vault.cache.delete(&[BlobId(id.0)])?;
+                    let bucket = self.bucket.record.id;
+                    let session = self.session()?.clone();
+                    let fetching = session.get_chunk(bucket, id, None);
+                    self.vault.runtime()?.block_on(fetching)?
+                }
+            },
+            Coming::Asked(task) => self
+                .vault
+                .runtime()?
+                .block_on(task)
+                .map_err(|_| Error::new(ErrorKind::Other, "a download ended unexpectedly"))??,
+        };
+        ArrivedChunk::check(id, bytes.into()).map_err(|e| Error::damaged(e.to_string()))
+    }
+
+    fn session(&mut self) -> Result<&Session> {
+        if self.session.is_none() {
+            let record = self.vault.remote_records()?.into_iter().next().ok_or_else(|| {
+                Error::damaged("a chunk is missing here, and the vault has no provider")
+            })?;
+            let remote = self.vault.remote(&record)?;
+            self.session = Some(self.vault.bucket_session(&remote, self.bucket)?);
+        }
+        self.session
+            .as_ref()
+            .ok_or_else(|| Error::new(ErrorKind::Other, "there is no session with a provider"))
+    }
+}
+
+fn damaged(error: impl std::fmt::Display) -> Error {
+    Error::damaged(error)
+}

@@ -1,0 +1,240 @@
+//! Sending chunks while they are sealed. Comes in: sealed chunks. Goes out: the same, durable: at a
+//! provider if one answers, else in this device's cache. Must not know: keys, names.
+//!
+//! Small chunks travel together, large ones alone and several at a time; never more than
+//! [`IN_FLIGHT`] MiB wait in memory.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use strongroom_store::{Batch, BlobId, Blobs};
+use strongroom_wire::ids::{BucketId, ChunkId};
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::remote::{RemoteError, Runtime, Session};
+use crate::replica::keys;
+use crate::vault::{Bucket, Vault};
+
+/// Mebibytes of chunks on their way at one time.
+const IN_FLIGHT: usize = 8;
+/// Chunks below this many bytes travel together.
+const SMALL_LEN: usize = 262_144;
+/// Bytes of small chunks in one request.
+const TOGETHER_LEN: usize = 4 * 1_048_576;
+
+/// Where chunks go.
+pub struct ChunkSink<'a> {
+    vault: &'a Vault,
+    bucket: BucketId,
+    bucket_no: u32,
+    route: Route<'a>,
+    small: Vec<(ChunkId, Bytes)>,
+    small_len: usize,
+    /// Sealed bytes taken so far.
+    pub sealed_bytes: u64,
+}
+
+enum Route<'a> {
+    Provider(Provider<'a>),
+    Cache,
+}
+
+struct Provider<'a> {
+    runtime: &'a Runtime,
+    session: Session,
+    permits: Arc<Semaphore>,
+    tasks: Vec<JoinHandle<Result<(), RemoteError>>>,
+}
+
+impl<'a> ChunkSink<'a> {
+    /// To this provider, or without one to the cache.
+    pub fn new(vault: &'a Vault, bucket: &Bucket, session: Option<Session>) -> Result<Self> {
+        let route = match session {
+            Some(session) => Route::Provider(Provider {
+                runtime: vault.runtime()?,
+                session,
+                permits: Arc::new(Semaphore::new(IN_FLIGHT)),
+                tasks: Vec::new(),
+            }),
+            None => Route::Cache,
+        };
+        Ok(Self {
+            vault,
+            bucket: bucket.record.id,
+            bucket_no: bucket.no(),
+            route,
+            small: Vec::new(),
+            small_len: 0,
+            sealed_bytes: 0,
+        })
+    }
+
+    /// Takes one chunk; waits while too much is on its way. Nothing is durable before
+    /// [`ChunkSink::flush`].
+    pub fn send(&mut self, id: ChunkId, bytes: Vec<u8>) -> Result<()> {
+        self.sealed_bytes += bytes.len() as u64;
+        let bytes = Bytes::from(bytes);
+        if bytes.len() < SMALL_LEN || matches!(self.route, Route::Cache) {
+            self.small_len += bytes.len();
+            self.small.push((id, bytes));
+            return if self.small_len >= TOGETHER_LEN { self.send_small() } else { Ok(()) };
+        }
+        let Route::Provider(provider) = &mut self.route else { return Ok(()) };
+        let bucket = self.bucket;
+        provider.spawn(move |session| async move { session.put_chunk(bucket, id, bytes).await })
+    }
+
+    fn send_small(&mut self) -> Result<()> {
+        let small = std::mem::take(&mut self.small);
+        self.small_len = 0;
+        if small.is_empty() {
+            return Ok(());
+        }
+        let bucket = self.bucket;
+        match &mut self.route {
+            Route::Provider(provider) => provider.spawn(move |session| async move {
+                session.put_chunks(bucket, &small).await
+            }),
+            Route::Cache => self.keep(small),
+        }
+    }
+
+    /// Into the cache, remembered as still to be sent. The row is written first: a chunk without a
+    /// row would be thrown away as orphaned, a row without its chunk is only skipped.
+    fn keep(&self, chunks: Vec<(ChunkId, Bytes)>) -> Result<()> {
+        let mut batch = Batch::new();
+        for (id, bytes) in &chunks {
+            let len = bytes.len() as u64;
+            batch.put(keys::pending_chunk(self.bucket_no, *id), len.to_be_bytes());
+        }
+        self.vault.replica.rows().commit(batch)?;
+        let blobs = chunks.into_iter().map(|(id, bytes)| (BlobId(id.0), bytes.to_vec())).collect();
+        Ok(self.vault.cache.put(blobs)?)
+    }
+
+    /// Waits until every chunk taken so far is durable.
+    pub fn flush(&mut self) -> Result<()> {
+        self.send_small()?;
+        match &mut self.route {
+            Route::Provider(provider) => provider.finish(),
+            Route::Cache => Ok(()),
+        }
+    }
+
+    /// Whether chunks go to a provider.
+    pub const fn is_remote(&self) -> bool {
+        matches!(self.route, Route::Provider(_))
+    }
+
+    /// Which of these chunks the provider has already; none without one.
+    pub fn have(&self, ids: &[ChunkId]) -> Result<Vec<bool>> {
+        match &self.route {
+            Route::Provider(provider) => {
+                Ok(provider.runtime.block_on(provider.session.have(self.bucket, ids))?)
+            }
+            Route::Cache => ids
+                .iter()
+                .map(|id| Ok(self.vault.cache.len(&BlobId(id.0))?.is_some()))
+                .collect(),
+        }
+    }
+}
+
+impl Provider<'_> {
+    fn spawn<F, T>(&mut self, request: F) -> Result<()>
+    where
+        F: FnOnce(Session) -> T,
+        T: Future<Output = Result<(), RemoteError>> + Send + 'static,
+    {
+        self.collect()?;
+        let permit = self.runtime.block_on(self.permits.clone().acquire_owned());
+        let permit = permit.map_err(|_| Error::new(ErrorKind::Other, "the upload has ended"))?;
+        let sending = request(self.session.clone());
+        self.tasks.push(self.runtime.spawn(async move {
+            let sent = sending.await;
+            drop(permit);
+            sent
+        }));
+        Ok(())
+    }
+
+    /// Looks at what has ended, so that a failed upload stops soon.
+    fn collect(&mut self) -> Result<()> {
+        let (ended, running): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.tasks).into_iter().partition(JoinHandle::is_finished);
+        self.tasks = running;
+        self.wait_for(ended)
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let tasks = std::mem::take(&mut self.tasks);
+        self.wait_for(tasks)
+    }
+
+    fn wait_for(&self, tasks: Vec<JoinHandle<Result<(), RemoteError>>>) -> Result<()> {
+        for task in tasks {
+            self.runtime
+                .block_on(task)
+                .map_err(|_| Error::new(ErrorKind::Other, "an upload ended unexpectedly"))??;
+        }
+        Ok(())
+    }
+}
+
+impl Vault {
+    /// Sends chunks that were put while no provider answered.
+    pub(crate) fn send_pending_chunks(
+        &self,
+        bucket: &Bucket,
+        session: &Session,
+        progress: &dyn crate::progress::Progress,
+    ) -> Result<u64> {
+        let mut pending: Vec<ChunkId> = Vec::new();
+        self.replica.each(&keys::pending_chunks(bucket.no()), |key, _| {
+            pending.extend(key.last_chunk::<32>().map(|id| ChunkId(*id)));
+            Ok(true)
+        })?;
+        let mut sent = 0;
+        for group in pending.chunks(IN_FLIGHT * 4) {
+            let mut sink = ChunkSink::new(self, bucket, Some(session.clone()))?;
+            let mut batch = Batch::new();
+            for id in group {
+                let len = self.cache.len(&BlobId(id.0))?;
+                // Without its bytes there is nothing to send: the put that made it was cut short.
+                if let Some(len) = len
+                    && let Some(bytes) = self.cache.get(&BlobId(id.0), 0..len)?
+                {
+                    progress.advance(0, bytes.len() as u64);
+                    sink.send(*id, bytes)?;
+                    sent += 1;
+                }
+                batch.delete(keys::pending_chunk(bucket.no(), *id));
+            }
+            sink.flush()?;
+            self.replica.rows().commit(batch)?;
+            if progress.cancelled() {
+                return Err(Error::cancelled());
+            }
+        }
+        if sent > 0 {
+            self.trim_cache()?;
+        }
+        Ok(sent)
+    }
+
+    /// Keeps the cache below its limit; chunks that are still to be sent stay.
+    pub(crate) fn trim_cache(&self) -> Result<()> {
+        let limit = self.replica.meta()?.cache_limit;
+        self.cache.shrink(limit, &mut |id| !self.is_pending(ChunkId(id.0)))?;
+        Ok(())
+    }
+
+    fn is_pending(&self, id: ChunkId) -> bool {
+        let Ok(records) = self.records() else { return true };
+        records.iter().any(|record| {
+            !matches!(self.replica.rows().get(&keys::pending_chunk(record.no, id)), Ok(None))
+        })
+    }
+}

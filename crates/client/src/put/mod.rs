@@ -1,0 +1,716 @@
+//! Putting files and trees. Comes in: sources and a destination. Goes out: documents, durable here
+//! and, if a provider answers, there. Must not know: terminals.
+//!
+//! Three rooms work at the same time: one reads and compares, one seals and commits locally, one
+//! sends. A batch is committed only after its chunks are durable.
+
+pub mod chunks;
+pub mod content;
+pub mod journal;
+pub mod source;
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+
+use strongroom_core::document::{Content, DocumentType, Metadata, Timestamp, VersionBody};
+use strongroom_seal::rng::Rng;
+use strongroom_wire::clear::References;
+use strongroom_wire::ids::DocumentTag;
+use strongroom_wire::limits::PATH_DEPTH_MAX;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::glob::Pattern;
+use crate::place::Place;
+use crate::progress::{Progress, Quiet, Stage};
+use crate::random::SystemRng;
+use crate::remote::Session;
+use crate::replica::lookup::Shown;
+use crate::replica::rows::Stamp;
+use crate::report::{PutReport, Refused, VersionInfo};
+use crate::vault::{Bucket, Change, Vault};
+use chunks::ChunkSink;
+use content::{INLINE_MAX, Stored};
+use journal::{JOURNAL_FROM, Journal};
+use source::{Found, Look, SourceKind};
+
+/// Entries in one local commit.
+const BATCH_ENTRIES: usize = 2_048;
+/// Content bytes in one local commit.
+const BATCH_LEN: usize = 8 * 1_048_576;
+/// Batches that wait between two rooms.
+const BATCHES_WAITING: usize = 1;
+/// Tries to read a small file that changes while it is read.
+const READ_TRIES: usize = 3;
+
+/// Something to be put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A file, link or directory.
+    Path(PathBuf),
+    /// Standard input, or what stands for it.
+    Stdin,
+}
+
+/// How to put.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PutOptions {
+    /// Most bytes of chunks kept on this device; stays for later commands.
+    pub cache_size: Option<u64>,
+    /// Names that are left out.
+    pub exclude: Vec<String>,
+}
+
+/// A directory of sources that still has to be read.
+struct Pending {
+    path: PathBuf,
+    tag: DocumentTag,
+    /// Nothing is in it yet, so nothing need be compared.
+    is_new: bool,
+    depth: usize,
+}
+
+/// What the reading room hands on.
+#[derive(Default)]
+struct Batch {
+    changes: Vec<Change>,
+    restamps: Vec<(DocumentTag, Stamp)>,
+    len: usize,
+    with_chunks: bool,
+}
+
+struct Put<'v, 'p> {
+    vault: &'v Vault,
+    bucket: &'v Bucket,
+    sink: ChunkSink<'v>,
+    out: mpsc::SyncSender<Batch>,
+    batch: Batch,
+    report: PutReport,
+    exclude: Vec<Pattern>,
+    progress: &'p dyn Progress,
+    journals: Vec<Journal<'v>>,
+}
+
+impl Vault {
+    /// Puts sources. With several, or a destination that ends in a slash, they go into the
+    /// destination; one source becomes the destination.
+    pub fn put(
+        &self,
+        sources: &[Source],
+        dest: &Place,
+        options: &PutOptions,
+        progress: &dyn Progress,
+    ) -> Result<PutReport> {
+        if let Some(limit) = options.cache_size {
+            self.set_cache_limit(limit)?;
+        }
+        let mut stdin = std::io::stdin();
+        self.put_from(sources, dest, options, &mut stdin, progress)
+    }
+
+    fn put_from(
+        &self,
+        sources: &[Source],
+        dest: &Place,
+        options: &PutOptions,
+        stdin: &mut dyn Read,
+        progress: &dyn Progress,
+    ) -> Result<PutReport> {
+        let bucket = self.bucket(dest.bucket.as_deref())?;
+        if bucket.record.deactivated {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("the bucket {} is deactivated: it can be read only", bucket.record.label),
+            ));
+        }
+        let session = self.write_session(&bucket)?;
+        let remote = session.as_ref().map(|session| session.remote().clone());
+        let before = remote.as_ref().map(crate::remote::Remote::traffic);
+        let mut report =
+            self.run_put(&bucket, session.clone(), sources, dest, options, stdin, progress)?;
+        if let (Some(remote), Some(before)) = (remote, before) {
+            report.sent_bytes = remote.traffic().bytes_sent - before.bytes_sent;
+        }
+        self.trim_cache()?;
+        Ok(report)
+    }
+
+    /// A session to write to this bucket's provider; `None` when it does not answer.
+    fn write_session(&self, bucket: &Bucket) -> Result<Option<Session>> {
+        let Some(record) = self.remote_records()?.into_iter().next() else { return Ok(None) };
+        let opened = self.remote(&record).and_then(|remote| {
+            self.open_at(bucket, &record)?;
+            self.bucket_session(&remote, bucket)
+        });
+        match opened {
+            Ok(session) => Ok(Some(session)),
+            Err(error) if error.kind() == ErrorKind::Unreachable => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)] // one call, split off for its scope
+    fn run_put(
+        &self,
+        bucket: &Bucket,
+        session: Option<Session>,
+        sources: &[Source],
+        dest: &Place,
+        options: &PutOptions,
+        stdin: &mut dyn Read,
+        progress: &dyn Progress,
+    ) -> Result<PutReport> {
+        let (out, batches) = mpsc::sync_channel::<Batch>(BATCHES_WAITING);
+        let (committed, to_send) = mpsc::channel::<()>();
+        progress.begin(Stage::Store, None, None);
+        std::thread::scope(|scope| {
+            let committing = scope.spawn(move || self.commit_batches(bucket, batches, &committed));
+            let sending = scope.spawn(|| self.send_committed(bucket, session.clone(), to_send));
+            let mut put = Put {
+                vault: self,
+                bucket,
+                sink: ChunkSink::new(self, bucket, session.clone())?,
+                out,
+                batch: Batch::default(),
+                report: PutReport::default(),
+                exclude: options.exclude.iter().map(|text| Pattern::new(text)).collect(),
+                progress,
+                journals: Vec::new(),
+            };
+            let read = put.all(sources, dest, stdin).and_then(|()| put.hand_on());
+            let Put { report, journals, out, .. } = put;
+            drop(out);
+            let committed = join(committing);
+            let sent = join(sending);
+            // The first thing that went wrong explains the others.
+            committed?;
+            read?;
+            for journal in journals {
+                journal.close()?;
+            }
+            Ok(PutReport { durable_remotely: sent?, ..report })
+        })
+    }
+
+    fn commit_batches(
+        &self,
+        bucket: &Bucket,
+        batches: mpsc::Receiver<Batch>,
+        committed: &mpsc::Sender<()>,
+    ) -> Result<()> {
+        for batch in batches {
+            self.write(bucket, batch.changes)?;
+            if !batch.restamps.is_empty() {
+                self.restamp(bucket, &batch.restamps)?;
+            }
+            drop(committed.send(()));
+        }
+        Ok(())
+    }
+
+    /// Sends what is committed, as it comes; true when a provider has everything.
+    fn send_committed(
+        &self,
+        bucket: &Bucket,
+        session: Option<Session>,
+        to_send: mpsc::Receiver<()>,
+    ) -> Result<bool> {
+        let Some(session) = session else { return Ok(false) };
+        let Some(record) = self.remote_records()?.into_iter().next() else { return Ok(false) };
+        let mut bucket = Bucket::open(bucket.record.clone(), self);
+        let mut last = Ok(false);
+        let mut first = true;
+        while to_send.recv().is_ok() || std::mem::take(&mut first) {
+            while to_send.try_recv().is_ok() {}
+            first = false;
+            self.send_pending_chunks(&bucket, &session, &Quiet)?;
+            last = match self.exchange(&mut bucket, &record, &session, &Quiet) {
+                Ok(_) => Ok(true),
+                Err(error) if error.kind() == ErrorKind::Unreachable => Ok(false),
+                Err(error) => return Err(error),
+            };
+        }
+        last
+    }
+
+    /// One stream as the content of one document: AddContent, UpdateContent and standard input.
+    pub(crate) fn put_reader(&self, place: &Place, reader: &mut dyn Read) -> Result<VersionInfo> {
+        self.put_from(&[Source::Stdin], place, &PutOptions::default(), reader, &Quiet)?;
+        let (bucket, shown) = self.need_place(place)?;
+        self.versions(&bucket, shown.row.tag)?
+            .into_iter()
+            .find(|one| one.version == shown.head().id.to_string())
+            .ok_or_else(|| Error::not_found(place))
+    }
+
+    pub(crate) fn set_cache_limit(&self, limit: u64) -> Result<()> {
+        let _lock = self.replica.lock("meta")?;
+        let mut meta = self.replica.meta()?;
+        meta.cache_limit = limit;
+        let mut batch = strongroom_store::Batch::new();
+        self.replica.put(&mut batch, crate::replica::keys::META.to_vec(), &meta)?;
+        Ok(self.replica.rows().commit(batch)?)
+    }
+}
+
+fn join<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    thread
+        .join()
+        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Other, "a part of the put ended badly")))
+}
+
+impl Put<'_, '_> {
+    fn all(
+        &mut self,
+        sources: &[Source],
+        dest: &Place,
+        stdin: &mut dyn Read,
+    ) -> Result<()> {
+        let into = dest.into || sources.len() > 1;
+        for source in sources {
+            match source {
+                Source::Stdin => self.stdin(dest, into, stdin)?,
+                Source::Path(path) => self.path(path, dest, into)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn stdin(&mut self, dest: &Place, into: bool, stdin: &mut dyn Read) -> Result<()> {
+        let Some((name, above)) = dest.names.split_last().filter(|_| !into) else {
+            return Err(Error::new(ErrorKind::Usage, "standard input needs a name")
+                .with_hint("for instance `strongroom put - /notes.txt`"));
+        };
+        let (dir, is_new) = self.directories(above)?;
+        let there = self.there(dir, is_new, name)?;
+        let now = self.vault.clock.now_millis();
+        let modified = Timestamp {
+            secs: (now / 1_000).cast_signed(),
+            nanos: (now % 1_000) as u32 * 1_000_000,
+        };
+        let mut head = Vec::new();
+        stdin
+            .take(INLINE_MAX + 1)
+            .read_to_end(&mut head)
+            .map_err(|e| Error::io("cannot read standard input", &e))?;
+        let stored = if head.len() as u64 <= INLINE_MAX {
+            content::inline(head)
+        } else {
+            let mut whole = head.as_slice().chain(stdin);
+            content::stream(self.vault, &mut self.sink, &mut whole, self.progress)?
+        };
+        self.report.seen += 1;
+        let metadata = file_metadata(dir, name, stored.size, modified, None, stored.digest);
+        self.add_version(there.as_ref(), dir, name, metadata, stored, None)
+    }
+
+    fn path(&mut self, path: &Path, dest: &Place, into: bool) -> Result<()> {
+        let doing = || format!("cannot read {}", path.display());
+        let look = Look::at(path).map_err(|e| Error::io(doing(), &e))?.ok_or_else(|| {
+            Error::new(
+                ErrorKind::Usage,
+                format!("{} is neither file, link nor directory", path.display()),
+            )
+        })?;
+        let mut names = dest.names.clone();
+        if into || (dest.names.is_empty() && look.kind != SourceKind::Directory) {
+            names.push(base_name(path)?);
+        }
+        let Some((name, above)) = names.split_last() else {
+            // A directory that becomes the root: what is in it goes there.
+            let root = Pending {
+                path: path.to_owned(),
+                tag: DocumentTag::ZERO,
+                is_new: false,
+                depth: 0,
+            };
+            return self.tree(root);
+        };
+        let (dir, is_new) = self.directories(above)?;
+        let there = self.there(dir, is_new, name)?;
+        let found = Found { name: name.clone(), path: path.to_owned(), look };
+        match self.one(dir, &found, there.as_ref(), above.len())? {
+            Some(pending) => self.tree(pending),
+            None => Ok(()),
+        }
+    }
+
+    /// Reads a directory and all below it. A stack instead of recursion, and bounded depth.
+    fn tree(&mut self, root: Pending) -> Result<()> {
+        let mut stack = vec![root];
+        while let Some(pending) = stack.pop() {
+            if self.progress.cancelled() {
+                self.hand_on()?;
+                return Err(Error::cancelled());
+            }
+            let found =
+                source::read_directory(&pending.path, &self.exclude, &mut self.report.refused);
+            let found = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    self.refuse(&pending.path, error.to_string());
+                    continue;
+                }
+            };
+            let mut there: HashMap<String, Shown> = HashMap::new();
+            if !pending.is_new {
+                let shown = self.vault.replica.directory(self.bucket.no(), pending.tag)?;
+                there.extend(
+                    shown.into_iter().filter(|one| one.keeps_name).map(|one| (one.name.clone(), one)),
+                );
+            }
+            for one in found {
+                let known = there.get(&one.name);
+                stack.extend(self.one(pending.tag, &one, known, pending.depth)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// One source in one directory. Gives the directory to read next, if it is one.
+    fn one(
+        &mut self,
+        dir: DocumentTag,
+        found: &Found,
+        there: Option<&Shown>,
+        depth: usize,
+    ) -> Result<Option<Pending>> {
+        self.report.seen += 1;
+        self.progress.advance(1, 0);
+        let is_directory = found.look.kind == SourceKind::Directory;
+        let was_directory = there.map(|shown| shown.kind() == DocumentType::Directory);
+        if was_directory.is_some_and(|was| was != is_directory) {
+            let what = if is_directory { "a file" } else { "a directory" };
+            self.refuse(&found.path, format!("{what} has this name in the vault: remove it first"));
+            return Ok(None);
+        }
+        match found.look.kind {
+            SourceKind::Directory => self.directory(dir, found, there, depth).map(Some),
+            SourceKind::Link => self.link(dir, found, there).map(|()| None),
+            SourceKind::File => self.file(dir, found, there).map(|()| None),
+        }
+    }
+
+    fn directory(
+        &mut self,
+        dir: DocumentTag,
+        found: &Found,
+        there: Option<&Shown>,
+        depth: usize,
+    ) -> Result<Pending> {
+        if depth + 1 > PATH_DEPTH_MAX {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("{} lies deeper than {PATH_DEPTH_MAX} directories", found.path.display()),
+            ));
+        }
+        let metadata = directory_metadata(dir, &found.name, Some(&found.look));
+        let same = there.and_then(|shown| shown.head().facts.as_ref()).is_some_and(|facts| {
+            facts.mode == metadata.mode && facts.modified == metadata.modified
+        });
+        let tag = match there {
+            Some(shown) => shown.row.tag,
+            None => self.new_tag(dir, &found.name)?,
+        };
+        if same {
+            self.report.unchanged += 1;
+        } else {
+            let body = VersionBody { metadata, content: Content::Empty };
+            self.change(tag, there.is_some(), body, References::NONE, None)?;
+        }
+        Ok(Pending { path: found.path.clone(), tag, is_new: there.is_none(), depth: depth + 1 })
+    }
+
+    fn link(&mut self, dir: DocumentTag, found: &Found, there: Option<&Shown>) -> Result<()> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let target = match std::fs::read_link(&found.path) {
+            Ok(target) => target,
+            Err(error) => {
+                self.refuse(&found.path, error.to_string());
+                return Ok(());
+            }
+        };
+        let Ok(text) = std::str::from_utf8(target.as_os_str().as_bytes()) else {
+            self.refuse(&found.path, "its target is not UTF-8".to_owned());
+            return Ok(());
+        };
+        let stored = content::inline(text.as_bytes().to_vec());
+        let same = there.and_then(|shown| shown.head().facts.as_ref()).is_some_and(|facts| {
+            facts.kind == DocumentType::Link && facts.digest == Some(stored.digest)
+        });
+        if same {
+            self.report.unchanged += 1;
+            return Ok(());
+        }
+        let mut metadata = file_metadata(
+            dir,
+            &found.name,
+            stored.size,
+            found.look.modified,
+            None,
+            stored.digest,
+        );
+        metadata.kind = DocumentType::Link;
+        self.add_version(there, dir, &found.name, metadata, stored, None)
+    }
+
+    fn file(&mut self, dir: DocumentTag, found: &Found, there: Option<&Shown>) -> Result<()> {
+        if let Some(shown) = there
+            && self.is_unchanged(found, shown)?
+        {
+            self.report.unchanged += 1;
+            self.progress.advance(0, found.look.size);
+            return Ok(());
+        }
+        if found.look.size > INLINE_MAX {
+            return self.large(dir, found, there);
+        }
+        for _ in 0..READ_TRIES {
+            match content::read_small(&found.path, &found.look) {
+                Ok(Some((bytes, look))) => {
+                    self.progress.advance(0, look.size);
+                    let stored = content::inline(bytes);
+                    let metadata = file_metadata(
+                        dir,
+                        &found.name,
+                        stored.size,
+                        look.modified,
+                        Some(look.mode),
+                        stored.digest,
+                    );
+                    let stamp = Some(look.stamp);
+                    return self.add_version(there, dir, &found.name, metadata, stored, stamp);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.refuse(&found.path, error.to_string());
+                    return Ok(());
+                }
+            }
+        }
+        let error = content::changed(&found.path);
+        self.refuse(&found.path, error.to_string());
+        Ok(())
+    }
+
+    /// Whether a source is what the vault holds already. By stamp, else by size and time and, as
+    /// those can lie, by content.
+    fn is_unchanged(&mut self, found: &Found, shown: &Shown) -> Result<bool> {
+        let Some(facts) = &shown.head().facts else { return Ok(false) };
+        let look = &found.look;
+        let alike = facts.kind == DocumentType::File
+            && facts.size == look.size
+            && facts.modified == look.modified
+            && facts.mode == Some(look.mode);
+        if !alike {
+            return Ok(false);
+        }
+        if shown.head().stamp == Some(look.stamp) {
+            return Ok(true);
+        }
+        let digest = match content::file_digest(&found.path, look) {
+            Ok(digest) => digest,
+            Err(_) => return Ok(false),
+        };
+        if digest.is_none() || digest != facts.digest {
+            return Ok(false);
+        }
+        self.batch.restamps.push((shown.row.tag, look.stamp));
+        Ok(true)
+    }
+
+    fn large(&mut self, dir: DocumentTag, found: &Found, there: Option<&Shown>) -> Result<()> {
+        let vault = self.vault;
+        let journalled = if found.look.size >= JOURNAL_FROM {
+            let path = std::path::absolute(&found.path).unwrap_or_else(|_| found.path.clone());
+            let now = vault.clock.now_secs();
+            Some(Journal::open(&vault.replica, self.bucket.record.id, &path, &found.look, now)?)
+        } else {
+            None
+        };
+        let streamed =
+            content::stream_file(vault, &mut self.sink, &found.path, journalled, self.progress);
+        let (stored, look, journal) = match streamed {
+            Ok(done) => done,
+            Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => {
+                self.refuse(&found.path, error.to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        self.journals.extend(journal);
+        let metadata = file_metadata(
+            dir,
+            &found.name,
+            stored.size,
+            look.modified,
+            Some(look.mode),
+            stored.digest,
+        );
+        self.add_version(there, dir, &found.name, metadata, stored, Some(look.stamp))
+    }
+
+    fn add_version(
+        &mut self,
+        there: Option<&Shown>,
+        dir: DocumentTag,
+        name: &str,
+        metadata: Metadata,
+        stored: Stored,
+        stamp: Option<Stamp>,
+    ) -> Result<()> {
+        let tag = match there {
+            Some(shown) => shown.row.tag,
+            None => self.new_tag(dir, name)?,
+        };
+        self.report.content_bytes += stored.size;
+        let body = VersionBody { metadata, content: stored.content };
+        self.change(tag, there.is_some(), body, stored.references, stamp)
+    }
+
+    fn change(
+        &mut self,
+        tag: DocumentTag,
+        known: bool,
+        body: VersionBody,
+        references: References,
+        stamp: Option<Stamp>,
+    ) -> Result<()> {
+        let row = self.vault.replica.document(self.bucket.no(), tag)?;
+        if known {
+            self.report.changed += 1;
+        } else {
+            self.report.added += 1;
+        }
+        self.batch.with_chunks |= !references.direct().is_empty();
+        self.batch.len += match &body.content {
+            Content::Inline(bytes) | Content::Manifest(bytes) => bytes.len(),
+            Content::Empty => 0,
+        };
+        let mut change = Change::version(tag, row.as_ref(), body);
+        change.references = references;
+        change.stamp = stamp;
+        self.batch.changes.push(change);
+        if self.batch.changes.len() >= BATCH_ENTRIES || self.batch.len >= BATCH_LEN {
+            self.hand_on()?;
+        }
+        Ok(())
+    }
+
+    /// Gives the batch to the committing room, after its chunks are durable.
+    fn hand_on(&mut self) -> Result<()> {
+        let batch = std::mem::take(&mut self.batch);
+        if batch.with_chunks {
+            self.sink.flush()?;
+        }
+        if batch.changes.is_empty() && batch.restamps.is_empty() {
+            return Ok(());
+        }
+        self.out
+            .send(batch)
+            .map_err(|_| Error::new(ErrorKind::Other, "what was read could not be committed"))
+    }
+
+    /// A new document's tag: the natural one of its place, unless that is taken.
+    fn new_tag(&self, dir: DocumentTag, name: &str) -> Result<DocumentTag> {
+        let natural = self.bucket.placed_tag(dir, name);
+        let live = self
+            .vault
+            .replica
+            .document(self.bucket.no(), natural)?
+            .is_some_and(|row| row.current().is_some());
+        if !live {
+            return Ok(natural);
+        }
+        let mut tag = DocumentTag::ZERO;
+        SystemRng.fill(&mut tag.0);
+        Ok(tag)
+    }
+
+    fn there(&self, dir: DocumentTag, is_new: bool, name: &str) -> Result<Option<Shown>> {
+        if is_new { Ok(None) } else { self.vault.replica.named(self.bucket.no(), dir, name) }
+    }
+
+    /// The directory these names lead to, made as far as it is missing. True: it is new.
+    fn directories(&mut self, names: &[String]) -> Result<(DocumentTag, bool)> {
+        let (mut dir, mut is_new) = (DocumentTag::ZERO, false);
+        for name in names {
+            match self.there(dir, is_new, name)? {
+                Some(shown) if shown.kind() == DocumentType::Directory => dir = shown.row.tag,
+                Some(_) => {
+                    return Err(Error::new(ErrorKind::Conflict, format!("{name} is no directory"))
+                        .with_hint("choose another destination"));
+                }
+                None => {
+                    let tag = self.new_tag(dir, name)?;
+                    let planned = self.batch.changes.iter().any(|change| change.tag == tag);
+                    if !planned {
+                        let metadata = directory_metadata(dir, name, None);
+                        let body = VersionBody { metadata, content: Content::Empty };
+                        self.change(tag, false, body, References::NONE, None)?;
+                    }
+                    dir = tag;
+                    is_new = true;
+                }
+            }
+        }
+        Ok((dir, is_new))
+    }
+
+    fn refuse(&mut self, path: &Path, reason: String) {
+        self.report.refused.push(Refused { path: path.to_string_lossy().into_owned(), reason });
+    }
+}
+
+/// What a source is called in the vault.
+fn base_name(path: &Path) -> Result<String> {
+    let absolute;
+    let path = if path.file_name().is_some() {
+        path
+    } else {
+        // `.` and `..` have no name of their own.
+        absolute = path.canonicalize().map_err(|e| Error::io("cannot read the source", &e))?;
+        &absolute
+    };
+    let name = path.file_name().ok_or_else(|| {
+        Error::new(ErrorKind::Usage, "the source has no name").with_hint("name the destination")
+    })?;
+    source::document_name(name)
+        .map_err(|reason| Error::new(ErrorKind::Usage, format!("{}: {reason}", path.display())))
+}
+
+fn file_metadata(
+    parent: DocumentTag,
+    name: &str,
+    size: u64,
+    modified: Timestamp,
+    mode: Option<u16>,
+    digest: [u8; 32],
+) -> Metadata {
+    Metadata {
+        parent,
+        name: name.to_owned(),
+        kind: DocumentType::File,
+        media_type: crate::media_type::by_name(name).map(str::to_owned),
+        size,
+        modified,
+        mode,
+        digest: Some(digest),
+        schema: None,
+    }
+}
+
+fn directory_metadata(parent: DocumentTag, name: &str, look: Option<&Look>) -> Metadata {
+    Metadata {
+        parent,
+        name: name.to_owned(),
+        kind: DocumentType::Directory,
+        media_type: None,
+        size: 0,
+        modified: look.map(|look| look.modified).unwrap_or_default(),
+        mode: look.map(|look| look.mode),
+        digest: None,
+        schema: None,
+    }
+}

@@ -1,0 +1,260 @@
+//! One bucket, opened: its record, its keys, its author. Comes in: a bucket record. Goes out: ways
+//! to write and read in it. Must not know: sockets, source files.
+
+use std::collections::HashMap;
+
+use strongroom_core::document::{Content, DocumentType, Metadata, VersionBody};
+use strongroom_core::keyring::Keyring;
+use strongroom_core::parts::encode_reason;
+use strongroom_core::writer::{self, Author, Planned, Under};
+use strongroom_seal::identity::AuthorSigningKey;
+use strongroom_seal::keys::{EpochKey, NameKey};
+use strongroom_wire::capability::{Capability, CapabilityChain};
+use strongroom_wire::clear::{Clear, References};
+use strongroom_wire::entry::Kind;
+use strongroom_wire::ids::{CapabilityId, DocumentTag, EntryId};
+
+use super::Vault;
+use crate::error::{Error, ErrorKind, Result};
+use crate::random::SystemRng;
+use crate::replica::index::{Intake, Taken};
+use crate::replica::keys::BucketNo;
+use crate::replica::rows::{BucketRecord, DocumentRow, Stamp, capability_id};
+
+/// Retries of a write that lost a race with another process. Each waits for the other's commit, so
+/// more than a few mean that something is wrong.
+const RACES_MAX: usize = 16;
+
+/// One bucket, opened.
+#[derive(Debug)]
+pub struct Bucket {
+    /// What this device keeps about it.
+    pub record: BucketRecord,
+    /// Its epochs.
+    pub keyring: Keyring,
+    /// Makes its tags.
+    pub names: NameKey,
+    /// This device's author.
+    pub author: AuthorSigningKey,
+}
+
+/// One document to be written in a transaction.
+#[derive(Debug)]
+pub struct Change {
+    /// Which; one change a document and transaction.
+    pub tag: DocumentTag,
+    /// What it follows: the document's heads.
+    pub parents: Vec<EntryId>,
+    /// Its new state; `None`: a tombstone.
+    pub body: Option<VersionBody>,
+    /// Chunks its content needs.
+    pub references: References,
+    /// How the source looked.
+    pub stamp: Option<Stamp>,
+}
+
+impl Bucket {
+    /// Opens a record.
+    pub fn open(record: BucketRecord, vault: &Vault) -> Self {
+        let mut keyring = Keyring::new(record.id);
+        for (id, key) in &record.epochs {
+            keyring.add(*id, EpochKey::from_secret_bytes(key));
+        }
+        let author = vault.secrets.secret.author(record.id, record.instance);
+        let names = NameKey::from_secret_bytes(&record.name_key);
+        Self { record, keyring, names, author }
+    }
+
+    /// Its number in the replica.
+    pub const fn no(&self) -> BucketNo {
+        self.record.no
+    }
+
+    /// The capability this device writes with.
+    pub fn capability(&self) -> CapabilityId {
+        capability_id(&self.record.author_capability)
+    }
+
+    /// From the root key to this device's author: what requests show.
+    pub fn chain(&self) -> Result<CapabilityChain> {
+        let author = Capability::decode(&self.record.author_capability);
+        let damaged = |_| Error::damaged("this device's capability");
+        self.member_chain()?.extended(author.map_err(damaged)?).map_err(damaged)
+    }
+
+    /// From the root key to the member key.
+    pub fn member_chain(&self) -> Result<CapabilityChain> {
+        let parts: Vec<&[u8]> = self.record.member_chain.iter().map(Vec::as_slice).collect();
+        CapabilityChain::from_parts(&parts)
+            .map_err(|_| Error::damaged("the member's capabilities on this device"))
+    }
+
+    /// Where it is written now.
+    pub fn under(&self) -> Result<Under<'_>> {
+        let epoch = self.record.current_epoch;
+        let content = self.keyring.content(&epoch).ok_or_else(|| {
+            Error::new(ErrorKind::Locked, "this device has no key of the bucket's current epoch")
+                .with_hint("`strongroom sync` fetches it, if you are still a member")
+        })?;
+        Ok(Under { bucket: self.record.id, epoch, content })
+    }
+
+    /// The tag of the document that the whole bucket knows by this text.
+    pub fn natural(&self, text: &str) -> DocumentTag {
+        self.names.natural_tag(text)
+    }
+
+    /// The tag a new document of this name in this directory gets, unless it is taken: two devices
+    /// that make the same one offline meet in one document.
+    pub fn placed_tag(&self, dir: DocumentTag, name: &str) -> DocumentTag {
+        self.natural(&format!("strongroom/place/{}/{name}", dir.to_base32()))
+    }
+}
+
+impl Change {
+    /// A new state of a document whose content stands in the entry, or that has none.
+    pub fn version(tag: DocumentTag, row: Option<&DocumentRow>, body: VersionBody) -> Self {
+        Self { tag, parents: heads_of(row), body: Some(body), references: References::NONE, stamp: None }
+    }
+
+    /// The end of a document.
+    pub fn tombstone(tag: DocumentTag, row: &DocumentRow) -> Self {
+        Self {
+            tag,
+            parents: heads_of(Some(row)),
+            body: None,
+            references: References::NONE,
+            stamp: None,
+        }
+    }
+
+    /// A document the program keeps for itself.
+    pub fn internal(
+        tag: DocumentTag,
+        row: Option<&DocumentRow>,
+        name: &str,
+        content: Vec<u8>,
+    ) -> Self {
+        let metadata = Metadata {
+            parent: DocumentTag::ZERO,
+            name: name.to_owned(),
+            kind: DocumentType::Internal,
+            media_type: None,
+            size: content.len() as u64,
+            modified: strongroom_core::document::Timestamp::default(),
+            mode: None,
+            digest: None,
+            schema: None,
+        };
+        Self::version(tag, row, VersionBody { metadata, content: Content::Inline(content) })
+    }
+
+    fn plan(self) -> (Planned, Option<Metadata>, Option<Stamp>) {
+        let (kind, clear, plain, facts) = match self.body {
+            Some(body) => {
+                let plain = body.encode();
+                (Kind::Version, Clear::Version(self.references), plain, Some(body.metadata))
+            }
+            None => {
+                (Kind::Tombstone, Clear::Tombstone { keep_until: 0 }, encode_reason(""), None)
+            }
+        };
+        let planned = Planned {
+            document: self.tag,
+            kind,
+            parents: self.parents,
+            generation: 0,
+            clear: clear.encode(),
+            plain,
+        };
+        (planned, facts, self.stamp)
+    }
+}
+
+/// All heads, ascending: what the next version follows. A version may name 16; the oldest of more
+/// stay heads and are merged by the next write.
+pub fn heads_of(row: Option<&DocumentRow>) -> Vec<EntryId> {
+    let mut heads: Vec<EntryId> = row
+        .map(|row| row.heads.iter().map(|head| head.id).collect())
+        .unwrap_or_default();
+    heads.truncate(strongroom_wire::limits::PARENTS_MAX);
+    heads.sort_unstable();
+    heads
+}
+
+impl Vault {
+    /// Seals and commits a transaction: one clock, one durable local commit. Gives the ids of the
+    /// entries by document.
+    pub fn write(
+        &self,
+        bucket: &Bucket,
+        changes: Vec<Change>,
+    ) -> Result<HashMap<DocumentTag, EntryId>> {
+        if changes.is_empty() {
+            return Ok(HashMap::new());
+        }
+        if bucket.record.deactivated {
+            return Err(Error::new(
+                ErrorKind::Refused,
+                format!("the bucket {} is deactivated: it can be read only", bucket.record.label),
+            ));
+        }
+        let mut planned = Vec::with_capacity(changes.len());
+        let mut facts = HashMap::with_capacity(changes.len());
+        for change in changes {
+            let (plan, said, stamp) = change.plan();
+            facts.insert(plan.document, (said, stamp));
+            planned.push(plan);
+        }
+        let _lock = self.replica.lock_bucket(bucket.no())?;
+        for _ in 0..RACES_MAX {
+            match self.try_write(bucket, &planned, &facts) {
+                Err(error) if error.kind() == ErrorKind::Conflict => {}
+                done => return done,
+            }
+        }
+        Err(Error::new(ErrorKind::Conflict, "other processes keep changing the replica")
+            .with_hint("run it again when they have ended"))
+    }
+
+    fn try_write(
+        &self,
+        bucket: &Bucket,
+        planned: &[Planned],
+        facts: &HashMap<DocumentTag, (Option<Metadata>, Option<Stamp>)>,
+    ) -> Result<HashMap<DocumentTag, EntryId>> {
+        let mut intake = Intake::start(&self.replica, bucket.no())?;
+        let author = Author {
+            device: &self.secrets.secret,
+            key: &bucket.author,
+            capability: bucket.capability(),
+        };
+        let (entries, _) = writer::seal_transaction(
+            &author,
+            &bucket.under()?,
+            planned.to_vec(),
+            intake.tip().position,
+            self.clock.now_millis(),
+            &mut SystemRng,
+        )?;
+        let mut ids = HashMap::with_capacity(entries.len());
+        for entry in entries {
+            let tag = entry.header().document;
+            ids.insert(tag, entry.id());
+            let (said, stamp) = facts.get(&tag).cloned().unwrap_or((None, None));
+            intake.add(Taken { entry, facts: said, stamp }, true)?;
+        }
+        intake.commit()?;
+        Ok(ids)
+    }
+
+    /// Remembers how sources look whose content was compared and is what the vault holds.
+    pub(crate) fn restamp(&self, bucket: &Bucket, stamps: &[(DocumentTag, Stamp)]) -> Result<()> {
+        let _lock = self.replica.lock_bucket(bucket.no())?;
+        let mut intake = Intake::start(&self.replica, bucket.no())?;
+        for (tag, stamp) in stamps {
+            intake.restamp(*tag, *stamp)?;
+        }
+        intake.commit().map(drop)
+    }
+}

@@ -1,0 +1,162 @@
+//! Documents the program keeps for itself in the vault's own bucket and, for labels, in each
+//! bucket. Comes in: facts. Goes out: their bytes, and the documents that hold them. Must not
+//! know: where those documents are kept.
+//!
+//! Bytes: docs/spec/document.md, "Internal documents".
+
+use strongroom_wire::cbor::{CborError, Reader, Writer};
+use strongroom_wire::ids::{BucketId, Thumbprint, VaultTag};
+use strongroom_wire::limits::{CAPABILITY_LEN_MAX, CHAIN_LEN_MAX};
+use zeroize::Zeroizing;
+
+use super::{Bucket, Change, Vault};
+use crate::error::Result;
+use crate::replica::rows::DocumentRow;
+
+/// The document of a bucket that holds its label.
+pub const SETTINGS: &str = "strongroom/settings";
+/// The document of the vault's bucket that holds the controller's key log.
+pub const KEY_LOG: &str = "strongroom/keylog";
+/// Documents of the vault's bucket, one a bucket.
+pub const BUCKET: &str = "strongroom/bucket/";
+/// Documents of the vault's bucket, one a provider.
+pub const PROVIDER: &str = "strongroom/provider/";
+
+/// What all devices of a person know about one bucket.
+#[derive(Debug, Clone)]
+pub struct BucketDocument {
+    /// The bucket.
+    pub id: BucketId,
+    /// Seed of the member key.
+    pub member_seed: Zeroizing<[u8; 32]>,
+    /// From the root key to the member key.
+    pub member_chain: Vec<Vec<u8>>,
+    /// By which the member finds its wraps.
+    pub tag_key: Zeroizing<[u8; 32]>,
+    /// Root key and its successor, sealed to the recovery pair.
+    pub root_wrap: Vec<u8>,
+    /// Whether paths without a bucket mean this one.
+    pub default: bool,
+}
+
+impl BucketDocument {
+    /// The canonical bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.array(6).bytes(&self.id.0).bytes(&*self.member_seed).array(self.member_chain.len());
+        for capability in &self.member_chain {
+            w.bytes(capability);
+        }
+        w.bytes(&*self.tag_key).bytes(&self.root_wrap).bool(self.default);
+        w.into_bytes()
+    }
+
+    /// Reads the canonical bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        let mut r = Reader::new(bytes);
+        r.array_exact(6)?;
+        let document = Self {
+            id: BucketId(r.bytes_exact()?),
+            member_seed: Zeroizing::new(r.bytes_exact()?),
+            member_chain: {
+                let count = r.array(CHAIN_LEN_MAX)?;
+                (0..count)
+                    .map(|_| r.bytes(CAPABILITY_LEN_MAX).map(<[u8]>::to_vec))
+                    .collect::<Result<_, _>>()?
+            },
+            tag_key: Zeroizing::new(r.bytes_exact()?),
+            root_wrap: r.bytes(4_096)?.to_vec(),
+            default: r.bool()?,
+        };
+        r.end()?;
+        Ok(document)
+    }
+}
+
+/// What all devices of a person know about one provider.
+#[derive(Debug, Clone)]
+pub struct ProviderDocument {
+    /// Its address.
+    pub url: String,
+    /// Its key.
+    pub key: Thumbprint,
+    /// The vault's name there.
+    pub vault: VaultTag,
+    /// Seed of the vault's root key there.
+    pub vault_seed: Zeroizing<[u8; 32]>,
+}
+
+impl ProviderDocument {
+    /// The canonical bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.array(4).text(&self.url).bytes(&self.key.0).bytes(&self.vault.0);
+        w.bytes(&*self.vault_seed);
+        w.into_bytes()
+    }
+
+    /// Reads the canonical bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        let mut r = Reader::new(bytes);
+        r.array_exact(4)?;
+        let document = Self {
+            url: r.text(2_048)?.to_owned(),
+            key: Thumbprint(r.bytes_exact()?),
+            vault: VaultTag(r.bytes_exact()?),
+            vault_seed: Zeroizing::new(r.bytes_exact()?),
+        };
+        r.end()?;
+        Ok(document)
+    }
+}
+
+/// Content of a settings document.
+pub fn encode_settings(label: &str) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.array(1).text(label);
+    w.into_bytes()
+}
+
+/// Reads what [`encode_settings`] wrote.
+pub fn decode_settings(bytes: &[u8]) -> Result<String, CborError> {
+    let mut r = Reader::new(bytes);
+    r.array_exact(1)?;
+    let label = r.text(1_024)?.to_owned();
+    r.end()?;
+    Ok(label)
+}
+
+impl Vault {
+    /// Writes an internal document that the bucket knows by this text.
+    pub(crate) fn internal_change(
+        &self,
+        bucket: &Bucket,
+        text: &str,
+        content: Vec<u8>,
+    ) -> Result<Change> {
+        let tag = bucket.natural(text);
+        let row = self.replica.document(bucket.no(), tag)?;
+        Ok(Change::internal(tag, row.as_ref(), text, content))
+    }
+
+    /// Content of an internal document, if there is one.
+    pub(crate) fn internal(&self, bucket: &Bucket, text: &str) -> Result<Option<Vec<u8>>> {
+        let row = self.replica.document(bucket.no(), bucket.natural(text))?;
+        row.as_ref().map_or(Ok(None), |row| self.internal_content(bucket, row))
+    }
+
+    /// Content of the current version of an internal document.
+    pub(crate) fn internal_content(
+        &self,
+        bucket: &Bucket,
+        row: &DocumentRow,
+    ) -> Result<Option<Vec<u8>>> {
+        use strongroom_core::document::Content;
+        let Some(head) = row.current() else { return Ok(None) };
+        let entry = self.replica.entry(bucket.no(), head.no)?;
+        match bucket.keyring.open_version(&entry)?.content {
+            Content::Inline(bytes) => Ok(Some(bytes)),
+            _ => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,496 @@
+//! Exchanging entries with a provider. Comes in: what this replica has and a provider's answers.
+//! Goes out: both sides hold the same set, or a word on why not. Must not know: source files.
+//!
+//! By cursor: one round trip brings what is new both ways. The cursor is trusted for nothing: the
+//! provider tells count and fingerprint of its whole set, and a difference leads to everything from
+//! the start.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use strongroom_seal::identity::{MemberSigningKey, VaultSigningKey};
+use strongroom_seal::rng::Rng;
+use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
+use strongroom_wire::chain::{Tip as AuthorTip, Verified, authenticate};
+use strongroom_wire::control::Control;
+use strongroom_wire::entry::{Entry, Kind};
+use strongroom_wire::format::FORMAT;
+use strongroom_wire::frame::{self, Area, Frame};
+use strongroom_wire::ids::{AuthorKey, DocumentTag, EntryId};
+use strongroom_wire::limits::ROOT_CAPABILITY_AGE_SECS;
+
+use super::{Bucket, Vault};
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::{Progress, Stage};
+use crate::random::SystemRng;
+use crate::remote::{Options, ProviderUrl, Remote, RemoteError, Session};
+use crate::replica::index::{Intake, Taken};
+use crate::replica::keys;
+use crate::replica::rows::{RemoteRecord, Row, SyncState};
+
+/// Bytes of entries in one request. Larger ones would hold up other requests at the provider and
+/// cost more to repeat.
+const PUSH_LEN: usize = 4 * 1_048_576;
+
+/// What one exchange did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Exchanged {
+    /// Entries sent.
+    pub sent: u64,
+    /// Entries received that were new here.
+    pub received: u64,
+    /// Whether both sets are equal afterwards.
+    pub equal: bool,
+}
+
+/// What was read of one answer.
+struct Answer {
+    entries: Vec<Entry>,
+    cursor: Option<frame::Cursor>,
+    more: bool,
+    count: u64,
+    fingerprint: [u8; 16],
+}
+
+impl Vault {
+    /// The provider of this record, connected and pinned. Connections are kept while the vault is
+    /// open.
+    pub(crate) fn remote(&self, record: &RemoteRecord) -> Result<Remote> {
+        let mut remotes = self.remotes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((_, remote)) = remotes.iter().find(|(no, _)| *no == record.no) {
+            return Ok(remote.clone());
+        }
+        let url: ProviderUrl = record.url.parse().map_err(RemoteError::from)?;
+        let connecting = Remote::connect(url, Some(record.key), Options::default());
+        let remote = self.runtime()?.block_on(connecting)?;
+        remotes.push((record.no, remote.clone()));
+        Ok(remote)
+    }
+
+    /// A session about one bucket, as this device's author.
+    pub(crate) fn bucket_session(&self, remote: &Remote, bucket: &Bucket) -> Result<Session> {
+        let author = self.secrets.secret.author(bucket.record.id, bucket.record.instance);
+        Ok(remote.session(Arc::new(author), &bucket.chain()?))
+    }
+
+    /// A session about one bucket with the member key: before this device has an author there.
+    pub(crate) fn member_session(&self, remote: &Remote, bucket: &Bucket) -> Result<Session> {
+        let member = MemberSigningKey::from_secret_bytes(&bucket.record.member_seed);
+        Ok(remote.session(Arc::new(member), &bucket.member_chain()?))
+    }
+
+    /// A session about the vault itself at this provider.
+    pub(crate) fn vault_session(&self, remote: &Remote, record: &RemoteRecord) -> Result<Session> {
+        let key = VaultSigningKey::from_secret_bytes(&record.vault_seed);
+        let expires = self.clock.now_secs() + ROOT_CAPABILITY_AGE_SECS;
+        let mut unique = [0; 16];
+        SystemRng.fill(&mut unique);
+        let target = Target::Vault(record.vault);
+        let claims = Claims::new(target, Actions::of(&[Action::Host]), expires, unique)
+            .for_holder(key.public(), None);
+        let malformed = |_| Error::new(ErrorKind::Other, "the vault's capability is malformed");
+        let capability =
+            Capability::issue(&claims, |input| key.sign(input)).map_err(malformed)?;
+        let chain = CapabilityChain::new(vec![capability]).map_err(malformed)?;
+        Ok(remote.session(Arc::new(key), &chain))
+    }
+
+    /// Sends what the provider lacks and takes in what is new there.
+    pub(crate) fn exchange(
+        &self,
+        bucket: &mut Bucket,
+        record: &RemoteRecord,
+        session: &Session,
+        progress: &dyn Progress,
+    ) -> Result<Exchanged> {
+        let mut done = Exchanged::default();
+        let mut state = self.sync_state(bucket, record)?;
+        let mut from_start = false;
+        loop {
+            let before = session.remote().traffic();
+            let (body, sent, upto) = self.push_body(bucket, &state)?;
+            let salt = body.1;
+            let frames = self.runtime()?.block_on(session.exchange(bucket.record.id, body.0))?;
+            let answer = read_answer(frames)?;
+            done.sent += sent;
+            progress.advance(sent, 0);
+            let received = self.take_in(bucket, answer.entries, &mut state, upto)?;
+            done.received += received;
+            let traffic = session.remote().traffic();
+            state.requests += traffic.requests - before.requests;
+            state.bytes_sent += traffic.bytes_sent - before.bytes_sent;
+            state.cursor = answer.cursor;
+            let tip = self.replica.tip(bucket.no())?;
+            let pending = state.pushed < tip.last_no;
+            if pending || answer.more {
+                self.put_sync_state(bucket, record, &state)?;
+                if progress.cancelled() {
+                    return Err(Error::cancelled());
+                }
+                continue;
+            }
+            let ours = (tip.sum.count(), tip.sum.fingerprint(&salt));
+            done.equal = ours == (answer.count, answer.fingerprint);
+            state.since_compared = 0;
+            if !done.equal && !from_start {
+                // Something was skipped, lost or withheld: both sides from the start, once.
+                from_start = true;
+                state.cursor = None;
+                state.pushed = 0;
+                continue;
+            }
+            state.differs = !done.equal;
+            state.synced = self.clock.now_secs();
+            self.put_sync_state(bucket, record, &state)?;
+            return Ok(done);
+        }
+    }
+
+    pub(crate) fn sync_state(&self, bucket: &Bucket, remote: &RemoteRecord) -> Result<SyncState> {
+        let key = keys::sync(bucket.no(), remote.no);
+        Ok(self.replica.get_clear(&key)?.unwrap_or_default())
+    }
+
+    fn put_sync_state(
+        &self,
+        bucket: &Bucket,
+        remote: &RemoteRecord,
+        state: &SyncState,
+    ) -> Result<()> {
+        let mut batch = strongroom_store::Batch::new();
+        batch.put(keys::sync(bucket.no(), remote.no), state.encode());
+        Ok(self.replica.rows().commit(batch)?)
+    }
+
+    /// Frames with entries the provider lacks, at most [`PUSH_LEN`] bytes of them.
+    #[allow(clippy::type_complexity)] // (frames, salt), entries in them, number of the last
+    fn push_body(
+        &self,
+        bucket: &Bucket,
+        state: &SyncState,
+    ) -> Result<((Vec<u8>, [u8; 16]), u64, u64)> {
+        let mut salt = [0; 16];
+        SystemRng.fill(&mut salt);
+        let mut body = Vec::new();
+        Frame::Hello { formats: vec![FORMAT], salt }.write(&mut body);
+        let mut entries: Vec<Vec<u8>> = Vec::new();
+        let (mut len, mut upto) = (0, state.pushed);
+        let b = bucket.no();
+        let scan = strongroom_store::Scan::range(
+            keys::entry(b, state.pushed + 1),
+            keys::entry(b, u64::MAX),
+        );
+        self.replica.each_in(&scan, |key, bytes| {
+            if !entries.is_empty() && len + bytes.len() > PUSH_LEN {
+                return Ok(false);
+            }
+            len += bytes.len();
+            entries.push(bytes.to_vec());
+            upto = key.last_chunk::<8>().map_or(upto, |no| u64::from_be_bytes(*no));
+            Ok(entries.len() < strongroom_wire::limits::BATCH_ENTRIES_MAX)
+        })?;
+        // A run must end in a signature: cut back to the last entry of each author that has one.
+        let kept = signed_prefix(&entries)?;
+        if kept < entries.len() {
+            upto -= (entries.len() - kept) as u64;
+            entries.truncate(kept);
+        }
+        frame::write_entries(&mut body, entries.iter().map(Vec::as_slice));
+        Frame::Since { area: Area::Bucket, cursor: state.cursor }.write(&mut body);
+        Ok(((body, salt), entries.len() as u64, upto))
+    }
+
+    /// Takes in what a provider answered: checks everything, then commits it with what follows
+    /// from it. `upto` is the number of the last entry that was sent.
+    pub(crate) fn take_in(
+        &self,
+        bucket: &mut Bucket,
+        entries: Vec<Entry>,
+        state: &mut SyncState,
+        upto: u64,
+    ) -> Result<u64> {
+        state.pushed = upto;
+        if entries.is_empty() {
+            return Ok(0);
+        }
+        let _lock = self.replica.lock_bucket(bucket.no())?;
+        let b = bucket.no();
+        let mut new = Vec::with_capacity(entries.len());
+        let mut seen = std::collections::HashSet::new();
+        for entry in entries {
+            if seen.insert(entry.id()) && self.replica.entry_no(b, entry.id())?.is_none() {
+                new.push(entry);
+            }
+        }
+        if new.is_empty() {
+            return Ok(0);
+        }
+        let tips = self.author_tips(bucket, &new)?;
+        let verified = authenticate(bucket.record.id, new, |author| tips.get(author).copied())
+            .map_err(|e| Error::damaged(format!("the provider sent an entry that {e}")))?;
+        let mut intake = Intake::start(&self.replica, b)?;
+        let contiguous = intake.tip().last_no == upto;
+        let count = verified.len() as u64;
+        let mut control = self.control(bucket)?;
+        for entry in verified {
+            let facts = self.judge(bucket, &mut control, &entry)?;
+            let own = entry.header().author == bucket.author.author();
+            intake.add(Taken { entry, facts, stamp: None }, own)?;
+        }
+        let record_key = keys::bucket(bucket.record.id);
+        let sealed = self.replica.seal(&record_key, &bucket.record)?;
+        intake.batch().put(record_key, sealed);
+        let tip = intake.commit()?;
+        if contiguous {
+            // What came from there need not go back there.
+            state.pushed = tip.last_no;
+        }
+        Ok(count)
+    }
+
+    fn author_tips(
+        &self,
+        bucket: &Bucket,
+        entries: &[Entry],
+    ) -> Result<BTreeMap<AuthorKey, AuthorTip>> {
+        let mut tips = BTreeMap::new();
+        for entry in entries {
+            let author = entry.header().author;
+            if tips.contains_key(&author) {
+                continue;
+            }
+            let Some(bytes) = self.replica.rows().get(&keys::author(bucket.no(), author))? else {
+                continue;
+            };
+            let (seq, id) = bytes
+                .split_first_chunk::<8>()
+                .and_then(|(seq, id)| Some((u64::from_be_bytes(*seq), id.try_into().ok()?)))
+                .ok_or_else(crate::replica::damaged_row)?;
+            tips.insert(author, AuthorTip { seq, id: EntryId(id) });
+        }
+        Ok(tips)
+    }
+
+    /// The control log as this replica has it; `None` before the genesis is here.
+    pub(crate) fn control(&self, bucket: &Bucket) -> Result<Option<Control>> {
+        let mut control: Option<Control> = None;
+        for entry in self.control_entries(bucket)? {
+            let damaged = |e| Error::damaged(format!("the control log on this device: {e}"));
+            match &mut control {
+                None => control = Some(Control::new(&entry).map_err(damaged)?),
+                Some(control) => control.insert(&entry).map_err(damaged)?,
+            }
+        }
+        Ok(control)
+    }
+
+    /// Control entries in the order they came.
+    pub(crate) fn control_entries(&self, bucket: &Bucket) -> Result<Vec<Verified<Entry>>> {
+        let b = bucket.no();
+        let mut numbers = Vec::new();
+        self.replica.each(&keys::controls(b), |key, _| {
+            numbers.extend(key.last_chunk::<8>().map(|no| u64::from_be_bytes(*no)));
+            Ok(true)
+        })?;
+        numbers.into_iter().map(|no| self.replica.entry(b, no)).collect()
+    }
+
+    /// Judges one entry, in the order it arrived, and takes from it what this member can open.
+    fn judge(
+        &self,
+        bucket: &mut Bucket,
+        control: &mut Option<Control>,
+        entry: &Verified<Entry>,
+    ) -> Result<Option<strongroom_core::document::Metadata>> {
+        let id = entry.id();
+        let refuse = |e: strongroom_wire::control::ControlError| {
+            Error::damaged(format!("the provider sent {id}, which does not count: {e}"))
+        };
+        let header = entry.header();
+        let Some(log) = control else {
+            *control = Some(Control::new(entry).map_err(refuse)?);
+            return Ok(None);
+        };
+        if header.kind.is_control() {
+            log.insert(entry).map_err(refuse)?;
+            self.take_control(bucket, log, entry)?;
+            return Ok(None);
+        }
+        log.judge(header).map_err(refuse)?;
+        if header.kind != Kind::Version {
+            return Ok(None);
+        }
+        match bucket.keyring.open_version(entry) {
+            Ok(body) => {
+                self.note_label(bucket, header.document, &body);
+                Ok(Some(body.metadata))
+            }
+            // Authentic, and not for us or not of our format: kept, counted, shown nowhere.
+            // `verify` names it.
+            Err(_) => Ok(None),
+        }
+    }
+
+    fn take_control(
+        &self,
+        bucket: &mut Bucket,
+        log: &Control,
+        entry: &Verified<Entry>,
+    ) -> Result<()> {
+        use strongroom_core::joining;
+        use strongroom_seal::keys::TagKey;
+        match entry.header().kind {
+            Kind::Epoch => {
+                let tag_key = TagKey::from_secret_bytes(&bucket.record.tag_key);
+                let pair = self.secrets.agree.pair();
+                let Ok(key) = joining::epoch_key(entry, &pair, Some(&tag_key)) else {
+                    return Ok(());
+                };
+                bucket.record.epochs.push((entry.id(), key.to_secret_bytes()));
+                bucket.keyring.add(entry.id(), key);
+                let body = joining::epoch_body(&bucket.keyring, entry)?;
+                bucket.record.name_key = body.name_key.to_secret_bytes();
+                bucket.names = body.name_key;
+                let current = log.current_epochs();
+                if let Some(epoch) = current.iter().rev().find(|id| bucket.keyring.has(id)) {
+                    bucket.record.current_epoch = *epoch;
+                }
+            }
+            Kind::Member => {
+                let facts = joining::member_facts(&bucket.keyring, &bucket.names, entry);
+                let facts = facts.map_err(|_| {
+                    Error::damaged(format!(
+                        "the provider sent {}, a member entry whose sealed part does not match",
+                        entry.id()
+                    ))
+                })?;
+                if let Some(key) = &facts.body.tag_key
+                    && facts.body.principal == self.secrets.principal
+                {
+                    bucket.record.tag_key = key.to_secret_bytes();
+                }
+            }
+            Kind::Revoke => bucket.record.deactivated = log.is_deactivated(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn note_label(
+        &self,
+        bucket: &mut Bucket,
+        tag: DocumentTag,
+        body: &strongroom_core::document::VersionBody,
+    ) {
+        use super::documents::{SETTINGS, decode_settings};
+        use strongroom_core::document::Content;
+        if tag != bucket.natural(SETTINGS) {
+            return;
+        }
+        if let Content::Inline(bytes) = &body.content
+            && let Ok(label) = decode_settings(bytes)
+        {
+            bucket.record.label = label;
+        }
+    }
+
+    /// Exchanges one bucket with every provider of the vault. A provider that does not answer is
+    /// told and costs nothing else.
+    pub(crate) fn push(&self, bucket: &mut Bucket, progress: &dyn Progress) -> Result<bool> {
+        let mut durable = false;
+        for record in self.remote_records()? {
+            let remote = match self.remote(&record) {
+                Ok(remote) => remote,
+                Err(error) if error.kind() == ErrorKind::Unreachable => continue,
+                Err(error) => return Err(error),
+            };
+            let session = self.bucket_session(&remote, bucket)?;
+            progress.begin(Stage::Send, None, None);
+            self.send_pending_chunks(bucket, &session, progress)?;
+            match self.exchange(bucket, &record, &session, progress) {
+                Ok(_) => durable = true,
+                Err(error) if error.kind() == ErrorKind::Unreachable => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(durable)
+    }
+}
+
+/// How many of these encoded entries, from the first on, can be sent by themselves: up to the last
+/// place at which every author's newest entry carries a signature.
+fn signed_prefix(entries: &[Vec<u8>]) -> Result<usize> {
+    let mut open: HashMap<AuthorKey, ()> = HashMap::new();
+    let mut good = 0;
+    for (at, bytes) in entries.iter().enumerate() {
+        let (author, signed) = author_of(bytes)?;
+        if signed {
+            open.remove(&author);
+        } else {
+            open.insert(author, ());
+        }
+        if open.is_empty() {
+            good = at + 1;
+        }
+    }
+    Ok(good)
+}
+
+/// Who wrote an encoded entry, and whether it carries a signature; without hashing its body.
+fn author_of(bytes: &[u8]) -> Result<(AuthorKey, bool)> {
+    use strongroom_wire::cbor::Reader;
+    use strongroom_wire::limits::HEADER_LEN_MAX;
+    let mut r = Reader::new(bytes);
+    r.array_exact(4)?;
+    let header = strongroom_wire::entry::Header::decode(r.bytes(HEADER_LEN_MAX)?)?;
+    Ok((header.author, !r.bytes(64)?.is_empty()))
+}
+
+fn read_answer(frames: Vec<Frame>) -> Result<Answer> {
+    let mut answer =
+        Answer { entries: Vec::new(), cursor: None, more: false, count: 0, fingerprint: [0; 16] };
+    let (mut told, mut done) = (false, false);
+    for frame in frames {
+        match frame {
+            Frame::Entries(mut entries) => answer.entries.append(&mut entries),
+            Frame::CursorIs { cursor, more } => {
+                told = true;
+                answer.cursor = cursor;
+                answer.more = more;
+            }
+            Frame::Done { count, fingerprint } => {
+                done = true;
+                answer.count = count;
+                answer.fingerprint = fingerprint;
+            }
+            _ => return Err(RemoteError::Protocol("an exchange's answer has other frames").into()),
+        }
+    }
+    if told && done {
+        Ok(answer)
+    } else {
+        Err(RemoteError::Protocol("an exchange's answer lacks its cursor or its end").into())
+    }
+}
+
+impl From<RemoteError> for Error {
+    fn from(error: RemoteError) -> Self {
+        use strongroom_wire::problem::Problem;
+        let kind = match (&error, error.problem()) {
+            (RemoteError::Unreachable { .. }, _) => ErrorKind::Unreachable,
+            (RemoteError::Url(_), _) => ErrorKind::Usage,
+            (RemoteError::PinMismatch { .. } | RemoteError::Damaged(_), _) => ErrorKind::Damaged,
+            (_, Some(Problem::Quota | Problem::Full)) => ErrorKind::Full,
+            (_, Some(Problem::NotFound)) => ErrorKind::NotFound,
+            (_, Some(Problem::Busy | Problem::Rate | Problem::Internal)) => ErrorKind::Unreachable,
+            (_, Some(_)) => ErrorKind::Refused,
+            (RemoteError::TooLarge { .. } | RemoteError::Protocol(_), _) => ErrorKind::Damaged,
+            _ => ErrorKind::Other,
+        };
+        let made = Self::new(kind, error.to_string());
+        match error.hint() {
+            Some(hint) => made.with_hint(hint),
+            None => made,
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Providers of a vault. Comes in: an address. Goes out: a vault at that provider, its buckets
+//! opened there, and a recovery record. Must not know: what is in the buckets.
+
+use std::sync::Arc;
+
+use strongroom_seal::identity::{SessionSigningKey, VaultSigningKey};
+use strongroom_seal::kem::KemPublic;
+use strongroom_seal::recovery::{Locator, seal_record};
+use strongroom_seal::rng::Rng;
+use strongroom_seal::suite::Suite;
+use strongroom_store::Batch;
+use strongroom_wire::capability::CapabilityChain;
+use strongroom_wire::cbor::{CborError, Reader, Writer};
+use strongroom_wire::frame;
+use strongroom_wire::ids::{BucketId, PrincipalId, VaultTag};
+use strongroom_wire::limits::{CAPABILITY_LEN_MAX, CHAIN_LEN_MAX};
+use zeroize::Zeroizing;
+
+use super::documents::{PROVIDER, ProviderDocument};
+use super::{Bucket, Vault};
+use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Quiet;
+use crate::random::SystemRng;
+use crate::remote::{Options, ProviderUrl, Remote, RemoteError};
+use crate::replica::keys;
+use crate::replica::rows::{Meta, RemoteRecord};
+use crate::report::RemoteStatus;
+
+/// What a recovery record says: from words and an address back to the vault.
+pub(crate) struct RecordContents {
+    /// Whose it is.
+    pub principal: PrincipalId,
+    /// Opens what is wrapped to the person.
+    pub agree: Zeroizing<[u8; 32]>,
+    /// The vault's own bucket.
+    pub vault_bucket: BucketId,
+    /// Seed of the member key there.
+    pub member_seed: Zeroizing<[u8; 32]>,
+    /// From its root key to the member key.
+    pub member_chain: Vec<Vec<u8>>,
+    /// The vault's name at this provider.
+    pub vault: VaultTag,
+    /// Seed of the vault's root key there.
+    pub vault_seed: Zeroizing<[u8; 32]>,
+}
+
+impl RecordContents {
+    fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let mut w = Writer::with_capacity(2_048);
+        w.array(7).bytes(&self.principal.0).bytes(&*self.agree).bytes(&self.vault_bucket.0);
+        w.bytes(&*self.member_seed).array(self.member_chain.len());
+        for capability in &self.member_chain {
+            w.bytes(capability);
+        }
+        w.bytes(&self.vault.0).bytes(&*self.vault_seed);
+        Zeroizing::new(w.into_bytes())
+    }
+
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        let mut r = Reader::new(bytes);
+        r.array_exact(7)?;
+        let contents = Self {
+            principal: PrincipalId(r.bytes_exact()?),
+            agree: Zeroizing::new(r.bytes_exact()?),
+            vault_bucket: BucketId(r.bytes_exact()?),
+            member_seed: Zeroizing::new(r.bytes_exact()?),
+            member_chain: {
+                let count = r.array(CHAIN_LEN_MAX)?;
+                (0..count)
+                    .map(|_| r.bytes(CAPABILITY_LEN_MAX).map(<[u8]>::to_vec))
+                    .collect::<Result<_, _>>()?
+            },
+            vault: VaultTag(r.bytes_exact()?),
+            vault_seed: Zeroizing::new(r.bytes_exact()?),
+        };
+        r.end()?;
+        Ok(contents)
+    }
+}
+
+impl Vault {
+    /// Signs up at a provider and sends it everything. Doing it again for the same provider sends
+    /// what is missing there.
+    pub fn add_provider(&self, url: &str, token: Option<&str>) -> Result<RemoteStatus> {
+        let parsed: ProviderUrl = url.parse().map_err(RemoteError::from)?;
+        let url = parsed.to_string();
+        let known = self.remote_records()?;
+        let record = match known.iter().find(|record| record.url == url) {
+            Some(record) => record.clone(),
+            None if known.is_empty() => self.sign_up(parsed, token)?,
+            None => {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    format!("this vault is kept by {} already", known[0].url),
+                )
+                .with_hint("this version keeps a vault at one provider"));
+            }
+        };
+        self.sync(&Quiet)?;
+        self.put_recovery_record(&record)?;
+        let status = self.remote_status(&record, true)?;
+        Ok(status)
+    }
+
+    fn sign_up(&self, url: ProviderUrl, token: Option<&str>) -> Result<RemoteRecord> {
+        let text = url.to_string();
+        let runtime = self.runtime()?;
+        let remote = runtime.block_on(Remote::connect(url, None, Options::default()))?;
+        let throw_away = SessionSigningKey::generate(&mut SystemRng);
+        let session = remote.session(Arc::new(throw_away), &CapabilityChain::none());
+        let key = VaultSigningKey::generate(&mut SystemRng);
+        let mut vault = VaultTag::ZERO;
+        SystemRng.fill(&mut vault.0);
+        runtime.block_on(session.sign_up(vault, &key, token))?;
+        let lock = self.replica.lock("meta")?;
+        let mut meta = self.replica.meta()?;
+        let record = RemoteRecord {
+            no: meta.next_remote,
+            url: text,
+            key: remote.thumbprint(),
+            vault,
+            vault_seed: key.to_secret_bytes(),
+            buckets: Vec::new(),
+            record_counter: 0,
+            record_reads: 0,
+        };
+        meta.next_remote += 1;
+        let mut batch = Batch::new();
+        self.replica.put(&mut batch, keys::META.to_vec(), &meta)?;
+        self.replica.put(&mut batch, keys::remote(record.no), &record)?;
+        self.replica.rows().commit(batch)?;
+        drop(lock);
+        let document = ProviderDocument {
+            url: record.url.clone(),
+            key: record.key,
+            vault,
+            vault_seed: record.vault_seed.clone(),
+        };
+        let bucket = self.vault_bucket()?;
+        let text = format!("{PROVIDER}{}", record.url);
+        let change = self.internal_change(&bucket, &text, document.encode())?;
+        self.write(&bucket, vec![change])?;
+        Ok(record)
+    }
+
+    /// Opens a bucket at a provider unless it is open there: sends the start of its control log.
+    pub(crate) fn open_at(&self, bucket: &Bucket, record: &RemoteRecord) -> Result<()> {
+        if record.buckets.contains(&bucket.record.id) {
+            return Ok(());
+        }
+        let remote = self.remote(record)?;
+        let session = self.vault_session(&remote, record)?;
+        let entries: Vec<Vec<u8>> =
+            self.control_entries(bucket)?.iter().map(|entry| entry.encode()).collect();
+        let mut frames = Vec::new();
+        frame::write_entries(&mut frames, entries.iter().map(Vec::as_slice));
+        self.runtime()?.block_on(session.open_bucket(bucket.record.id, frames))?;
+        self.update_remote(record.no, |record| {
+            if !record.buckets.contains(&bucket.record.id) {
+                record.buckets.push(bucket.record.id);
+            }
+        })
+    }
+
+    /// Changes a remote's record, whatever other processes change in it meanwhile.
+    pub(crate) fn update_remote(
+        &self,
+        no: u32,
+        change: impl Fn(&mut RemoteRecord),
+    ) -> Result<()> {
+        let _lock = self.replica.lock("meta")?;
+        let key = keys::remote(no);
+        let Some(mut record) = self.replica.get::<RemoteRecord>(&key)? else {
+            return Ok(());
+        };
+        change(&mut record);
+        let mut batch = Batch::new();
+        self.replica.put(&mut batch, key, &record)?;
+        Ok(self.replica.rows().commit(batch)?)
+    }
+
+    /// Puts the recovery record at a provider: what leads from the phrase and this address back to
+    /// the vault. Needs the public half of the recovery pair only.
+    pub(crate) fn put_recovery_record(&self, record: &RemoteRecord) -> Result<()> {
+        let key = keys::remote(record.no);
+        let stored: RemoteRecord =
+            self.replica.get(&key)?.unwrap_or_else(|| record.clone());
+        if stored.record_counter > 0 {
+            return Ok(());
+        }
+        let meta = self.replica.meta()?;
+        let public = recovery_public(&meta)?;
+        let locator = Locator::from_secret_bytes(&meta.recovery_locator);
+        let bucket = self.vault_bucket()?;
+        let contents = RecordContents {
+            principal: self.secrets.principal,
+            agree: self.secrets.agree.to_secret_bytes(),
+            vault_bucket: bucket.record.id,
+            member_seed: bucket.record.member_seed.clone(),
+            member_chain: bucket.record.member_chain.clone(),
+            vault: stored.vault,
+            vault_seed: stored.vault_seed.clone(),
+        };
+        let counter = stored.record_counter + 1;
+        let sealed = seal_record(
+            Suite::DEFAULT,
+            &public,
+            &locator,
+            &stored.key,
+            counter,
+            &contents.encode(),
+            &mut SystemRng,
+        )?;
+        let remote = self.remote(&stored)?;
+        let session = self.vault_session(&remote, &stored)?;
+        let id = locator.record_id(&stored.key);
+        let signer = locator.record_key(&stored.key).public();
+        self.runtime()?.block_on(session.put_record(id, signer, sealed.as_bytes()))?;
+        self.update_remote(record.no, |record| record.record_counter = counter)
+    }
+}
+
+pub(crate) fn recovery_public(meta: &Meta) -> Result<KemPublic> {
+    meta.recovery_public
+        .as_slice()
+        .try_into()
+        .ok()
+        .and_then(|bytes| KemPublic::from_bytes(bytes).ok())
+        .ok_or_else(|| Error::damaged("the recovery key on this device"))
+}

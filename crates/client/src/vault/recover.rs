@@ -1,0 +1,307 @@
+//! Coming back from the phrase and an address. Comes in: 24 words, a provider. Goes out: a vault
+//! on this device, with a new device key, and everything in it. Must not know: the lost device.
+
+use std::sync::Arc;
+
+use strongroom_core::founding::{Enrolment, Founder, enrol};
+use strongroom_seal::identity::{MemberSigningKey, SessionSigningKey};
+use strongroom_seal::kem::AgreeSeed;
+use strongroom_seal::phrase::Phrase as SealPhrase;
+use strongroom_seal::recovery::{RecoveryKey, open_record};
+use strongroom_store::Batch;
+use strongroom_wire::capability::CapabilityChain;
+use strongroom_wire::entry::Hlc;
+use strongroom_wire::ids::{BucketId, EntryId};
+use zeroize::Zeroizing;
+
+use super::create::{StoredKeyLog, check_passphrase, refuse_existing};
+use super::documents::{BUCKET, BucketDocument, KEY_LOG, PROVIDER};
+use super::provider::RecordContents;
+use super::{Bucket, Passphrase, Vault};
+use crate::error::{Error, ErrorKind, Result};
+use crate::home::Home;
+use crate::progress::{Progress, Stage};
+use crate::random::SystemRng;
+use crate::remote::{Options, ProviderUrl, Remote, RemoteError, Runtime};
+use crate::replica::index::{Intake, Taken};
+use crate::replica::keys;
+use crate::replica::rows::{BucketRecord, DocumentRow, RemoteRecord};
+use crate::secrets::Secrets;
+
+impl Vault {
+    /// Brings a vault back to this device from the phrase and a provider's address.
+    pub fn recover(
+        home: &Home,
+        url: &str,
+        phrase: &str,
+        passphrase: &Passphrase,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        refuse_existing(home)?;
+        check_passphrase(passphrase)?;
+        let recovery = SealPhrase::parse(phrase)
+            .map_err(|e| {
+                Error::new(ErrorKind::Locked, e.to_string())
+                    .with_hint("check the words and their order on the paper you wrote them on")
+            })?
+            .to_key();
+        let parsed: ProviderUrl = url.parse().map_err(RemoteError::from)?;
+        let text = parsed.to_string();
+        let runtime = Runtime::new().map_err(|e| Error::io("cannot start the network", &e))?;
+        let remote = runtime.block_on(Remote::connect(parsed, None, Options::default()))?;
+        let (contents, counter) = read_record(&runtime, &remote, &recovery)?;
+        let agree = AgreeSeed::from_secret_bytes(&contents.agree);
+        let mut secrets = Secrets::generate(contents.principal, agree, &mut SystemRng);
+        secrets.vault_bucket = contents.vault_bucket;
+        let vault = Self::fresh(home, secrets)?;
+        vault.write_meta(&recovery)?;
+        let record = RemoteRecord {
+            no: 1,
+            url: text,
+            key: remote.thumbprint(),
+            vault: contents.vault,
+            vault_seed: contents.vault_seed.clone(),
+            buckets: vec![contents.vault_bucket],
+            record_counter: counter,
+            record_reads: 0,
+        };
+        vault.keep_recovered(&contents, &record)?;
+        vault.join_vault(&record, &recovery, progress)?;
+        vault.absorb_buckets(&record, progress)?;
+        vault.write_key_store(passphrase)?;
+        Ok(vault)
+    }
+
+    fn keep_recovered(&self, contents: &RecordContents, record: &RemoteRecord) -> Result<()> {
+        let mut meta = self.replica.meta()?;
+        meta.vault_bucket = contents.vault_bucket;
+        meta.next_remote = record.no + 1;
+        meta.next_bucket = 2;
+        let bucket = blank_record(
+            1,
+            contents.vault_bucket,
+            contents.member_seed.clone(),
+            contents.member_chain.clone(),
+        );
+        let bucket =
+            BucketRecord { internal: true, label: "vault".to_owned(), ..bucket };
+        let mut batch = Batch::new();
+        self.replica.put(&mut batch, keys::META.to_vec(), &meta)?;
+        self.replica.put(&mut batch, keys::bucket(bucket.id), &bucket)?;
+        self.replica.put(&mut batch, keys::remote(record.no), record)?;
+        Ok(self.replica.rows().commit(batch)?)
+    }
+
+    /// Fetches the vault's own bucket, checks who the person is, and adds this device.
+    fn join_vault(
+        &self,
+        record: &RemoteRecord,
+        recovery: &RecoveryKey,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        progress.begin(Stage::Receive, None, None);
+        let mut bucket = self.vault_bucket()?;
+        self.join(&mut bucket, record, progress)?;
+        let bytes = self.internal(&bucket, KEY_LOG)?.ok_or_else(|| {
+            Error::damaged("the vault at this provider has no key log; it is not whole")
+        })?;
+        let mut log = StoredKeyLog::decode(&bytes)?;
+        let root = recovery.identity_root(0);
+        let principal = log.verify()?.principal();
+        if principal != self.secrets.principal || !log.is_rooted_in(&root) {
+            return Err(Error::damaged("the vault at this provider belongs to somebody else"));
+        }
+        log.add_device(&self.secrets, &root, self.clock.now_secs())?;
+        let change = self.internal_change(&bucket, KEY_LOG, log.encode())?;
+        self.write(&bucket, vec![change])?;
+        self.exchange_as_author(&mut bucket, record, progress)
+    }
+
+    /// Fetches a bucket with the member key, makes this device an author there, and says so.
+    pub(crate) fn join(
+        &self,
+        bucket: &mut Bucket,
+        record: &RemoteRecord,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let remote = self.remote(record)?;
+        let session = self.member_session(&remote, bucket)?;
+        self.exchange(bucket, record, &session, progress)?;
+        if bucket.record.author_capability.is_empty() {
+            self.enrol_here(bucket)?;
+            self.exchange(bucket, record, &session, progress)?;
+        }
+        Ok(())
+    }
+
+    fn exchange_as_author(
+        &self,
+        bucket: &mut Bucket,
+        record: &RemoteRecord,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let remote = self.remote(record)?;
+        let session = self.bucket_session(&remote, bucket)?;
+        self.exchange(bucket, record, &session, progress).map(drop)
+    }
+
+    /// One entry that makes this device an author in a bucket.
+    pub(crate) fn enrol_here(&self, bucket: &mut Bucket) -> Result<()> {
+        let other = |e: &dyn std::fmt::Display| Error::new(ErrorKind::Other, e.to_string());
+        let control = self
+            .control(bucket)?
+            .ok_or_else(|| Error::damaged("the bucket's control log is missing"))?;
+        let _lock = self.replica.lock_bucket(bucket.no())?;
+        let mut intake = Intake::start(&self.replica, bucket.no())?;
+        let agree = self.secrets.agree.pair().public();
+        let founder = Founder {
+            principal: self.secrets.principal,
+            agree: &agree,
+            device: &self.secrets.device,
+            secret: &self.secrets.secret,
+            now: self.clock.now_millis(),
+        };
+        let member = MemberSigningKey::from_secret_bytes(&bucket.record.member_seed);
+        let chain = bucket.member_chain()?;
+        let enrolment = Enrolment {
+            founder: &founder,
+            instance: bucket.record.instance,
+            member: &member,
+            chain: &chain,
+            tag: bucket.names.member_tag(self.secrets.principal),
+            heads: &control.heads(),
+            clock: intake.tip().position.clock.max(Hlc::default()),
+        };
+        let enrolled =
+            enrol(&enrolment, &bucket.under()?, &mut SystemRng).map_err(|e| other(&e))?;
+        bucket.record.author_capability = enrolled.capability.bytes().to_vec();
+        let key = keys::bucket(bucket.record.id);
+        let row = self.replica.seal(&key, &bucket.record)?;
+        intake.batch().put(key, row);
+        intake.add(Taken { entry: enrolled.entry, facts: None, stamp: None }, true)?;
+        intake.commit()?;
+        Ok(())
+    }
+
+    /// Takes in buckets that the vault's own bucket names and this device does not have: made by
+    /// another device, or before this one was recovered.
+    pub(crate) fn absorb_buckets(
+        &self,
+        record: &RemoteRecord,
+        progress: &dyn Progress,
+    ) -> Result<u64> {
+        let vault = self.vault_bucket()?;
+        let mut joined = 0;
+        for document in self.bucket_documents(&vault)? {
+            if self.replica.rows().get(&keys::bucket(document.id))?.is_some() {
+                continue;
+            }
+            let made = self.keep_bucket(&document)?;
+            let mut bucket = Bucket::open(made, self);
+            self.join(&mut bucket, record, progress)?;
+            self.update_remote(record.no, |record| record.buckets.push(document.id))?;
+            joined += 1;
+        }
+        // A bucket whose joining was cut short has no author yet.
+        for made in self.records()?.into_iter().filter(|made| made.author_capability.is_empty()) {
+            self.join(&mut Bucket::open(made, self), record, progress)?;
+        }
+        Ok(joined)
+    }
+
+    fn keep_bucket(&self, document: &BucketDocument) -> Result<BucketRecord> {
+        let _lock = self.replica.lock("meta")?;
+        let mut meta = self.replica.meta()?;
+        let made = BucketRecord {
+            tag_key: document.tag_key.clone(),
+            default: document.default,
+            ..blank_record(
+                meta.next_bucket,
+                document.id,
+                document.member_seed.clone(),
+                document.member_chain.clone(),
+            )
+        };
+        meta.next_bucket += 1;
+        let mut batch = Batch::new();
+        self.replica.put(&mut batch, keys::META.to_vec(), &meta)?;
+        self.replica.put(&mut batch, keys::bucket(made.id), &made)?;
+        self.replica.rows().commit(batch)?;
+        Ok(made)
+    }
+
+    /// What the vault's own bucket says of the person's buckets.
+    fn bucket_documents(&self, vault: &Bucket) -> Result<Vec<BucketDocument>> {
+        let rows: Vec<(Vec<u8>, DocumentRow)> =
+            self.replica.all(&keys::documents(vault.no()))?;
+        let mut found = Vec::new();
+        for (_, row) in rows {
+            let name = row.current().and_then(|head| head.facts.as_ref()).map(|f| f.name.clone());
+            let Some(name) = name.filter(|name| name.starts_with(BUCKET)) else { continue };
+            debug_assert!(!name.starts_with(PROVIDER));
+            if let Some(bytes) = self.internal_content(vault, &row)? {
+                found.push(BucketDocument::decode(&bytes)?);
+            }
+        }
+        found.sort_by_key(|document| document.id);
+        Ok(found)
+    }
+}
+
+/// Reads the newest recovery record that opens and is the person's.
+fn read_record(
+    runtime: &Runtime,
+    remote: &Remote,
+    recovery: &RecoveryKey,
+) -> Result<(RecordContents, u64)> {
+    let provider = remote.thumbprint();
+    let locator = recovery.locator();
+    let throw_away = SessionSigningKey::generate(&mut SystemRng);
+    let session = remote.session(Arc::new(throw_away), &CapabilityChain::none());
+    let id = locator.record_id(&provider);
+    let key = locator.record_key(&provider);
+    let records = match runtime.block_on(session.read_records(id, &key)) {
+        Err(error) if error.problem() == Some(strongroom_wire::problem::Problem::NotFound) => {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                "this provider has no vault for these words, or was asked too often",
+            )
+            .with_hint("check the words and the address; after ten tries wait an hour"));
+        }
+        other => other?,
+    };
+    let pair = recovery.pair().pair();
+    records
+        .iter()
+        .filter_map(|bytes| open_record(&pair, &locator, &provider, bytes).ok())
+        .filter_map(|opened| {
+            let contents = RecordContents::decode(&opened.contents).ok()?;
+            Some((contents, opened.counter))
+        })
+        .max_by_key(|(_, counter)| *counter)
+        .ok_or_else(|| Error::damaged("no recovery record at this provider opens"))
+}
+
+fn blank_record(
+    no: u32,
+    id: BucketId,
+    member_seed: Zeroizing<[u8; 32]>,
+    member_chain: Vec<Vec<u8>>,
+) -> BucketRecord {
+    BucketRecord {
+        no,
+        id,
+        label: String::new(),
+        member_seed,
+        member_chain,
+        author_capability: Vec::new(),
+        instance: 0,
+        tag_key: Zeroizing::new([0; 32]),
+        name_key: Zeroizing::new([0; 32]),
+        epochs: Vec::new(),
+        current_epoch: EntryId::ZERO,
+        deactivated: false,
+        internal: false,
+        default: false,
+    }
+}

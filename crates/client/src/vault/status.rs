@@ -1,0 +1,226 @@
+//! What is where: synchronising everything, and saying how things stand. Comes in: nothing. Goes
+//! out: reports. Must not know: contents.
+
+use strongroom_wire::ids::DocumentTag;
+
+use super::{Bucket, Vault};
+use crate::error::{ErrorKind, Result};
+use crate::progress::{Progress, Stage};
+use crate::put::journal;
+use crate::replica::keys;
+use crate::replica::rows::RemoteRecord;
+use crate::report::{Conflict, Refused, RemoteStatus, Status, SyncReport, UploadStatus};
+
+/// Conflicts listed at most; more are counted.
+const CONFLICTS_SHOWN: usize = 1_000;
+
+impl Vault {
+    /// Exchanges everything with every provider.
+    pub fn sync(&self, progress: &dyn Progress) -> Result<SyncReport> {
+        let mut report = SyncReport::default();
+        for record in self.remote_records()? {
+            match self.sync_with(&record, &mut report, progress) {
+                Ok(()) => {}
+                Err(error) => match error.kind() {
+                    ErrorKind::Unreachable => report
+                        .unreachable
+                        .push(Refused { path: record.url, reason: error.to_string() }),
+                    ErrorKind::Damaged => report
+                        .refused
+                        .push(Refused { path: record.url, reason: error.to_string() }),
+                    _ => return Err(error),
+                },
+            }
+        }
+        Ok(report)
+    }
+
+    fn sync_with(
+        &self,
+        record: &RemoteRecord,
+        report: &mut SyncReport,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let remote = self.remote(record)?;
+        let before = remote.traffic();
+        progress.begin(Stage::Send, None, None);
+        let vault = self.vault_bucket()?;
+        self.sync_bucket(vault, record, report, progress)?;
+        self.absorb_buckets(record, progress)?;
+        for made in self.records()?.into_iter().filter(|made| !made.internal) {
+            self.sync_bucket(Bucket::open(made, self), record, report, progress)?;
+        }
+        let after = remote.traffic();
+        report.bytes += after.bytes_sent - before.bytes_sent;
+        report.bytes += after.bytes_received - before.bytes_received;
+        self.note_record_reads(record)
+    }
+
+    fn sync_bucket(
+        &self,
+        mut bucket: Bucket,
+        record: &RemoteRecord,
+        report: &mut SyncReport,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let stored: RemoteRecord =
+            self.replica.get(&keys::remote(record.no))?.unwrap_or_else(|| record.clone());
+        self.open_at(&bucket, &stored)?;
+        let remote = self.remote(record)?;
+        let session = self.bucket_session(&remote, &bucket)?;
+        report.sent_chunks += self.send_pending_chunks(&bucket, &session, progress)?;
+        let done = self.exchange(&mut bucket, record, &session, progress)?;
+        report.sent_entries += done.sent;
+        report.received_entries += done.received;
+        if !done.equal {
+            report.refused.push(Refused {
+                path: record.url.clone(),
+                reason: format!(
+                    "its set of entries of {} differs from this device's after comparing twice: \
+                     it may withhold some",
+                    bucket.record.id
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    /// A read of the recovery record that this device did not make is a notice for the person.
+    fn note_record_reads(&self, record: &RemoteRecord) -> Result<()> {
+        let remote = self.remote(record)?;
+        let session = self.vault_session(&remote, record)?;
+        let terms = self.runtime()?.block_on(session.vault_terms())?;
+        if terms.record_reads > record.record_reads {
+            let key = [keys::NOTICES, &terms.record_read_at.to_be_bytes()[..]].concat();
+            let mut batch = strongroom_store::Batch::new();
+            let text = Notice(format!(
+                "the recovery record at {} was read {} times, last at {} (seconds since 1970); \
+                 if that was not you, somebody has your 24 words",
+                record.url, terms.record_reads, terms.record_read_at
+            ));
+            self.replica.put(&mut batch, key, &text)?;
+            self.replica.rows().commit(batch)?;
+            self.update_remote(record.no, |record| record.record_reads = terms.record_reads)?;
+        }
+        Ok(())
+    }
+
+    /// How things stand. `ask_remotes`: whether providers are asked, which takes a round trip each.
+    pub fn status(&self, ask_remotes: bool) -> Result<Status> {
+        let meta = self.replica.meta()?;
+        let mut remotes = Vec::new();
+        for record in self.remote_records()? {
+            remotes.push(self.remote_status(&record, ask_remotes)?);
+        }
+        let mut conflicts = Vec::new();
+        for made in self.records()?.into_iter().filter(|made| !made.internal) {
+            self.conflicts(&Bucket::open(made, self), &mut conflicts)?;
+        }
+        let uploads = journal::all(&self.replica)?
+            .into_iter()
+            .map(|(head, pieces)| UploadStatus {
+                source: head.path,
+                done: (pieces * strongroom_wire::limits::CHUNK_PLAIN_LEN as u64).min(head.size),
+                size: head.size,
+            })
+            .collect();
+        let mut notices = Vec::new();
+        for (_, Notice(text)) in self.replica.all::<Notice>(keys::NOTICES)? {
+            notices.push(text);
+        }
+        if remotes.is_empty() {
+            notices.push(
+                "this vault has no provider yet: if this device is lost, so is the vault; \
+                 `strongroom provider add URL` mends that"
+                    .to_owned(),
+            );
+        }
+        Ok(Status {
+            principal: self.principal(),
+            home: self.home.path().display().to_string(),
+            buckets: self.buckets()?,
+            remotes,
+            conflicts,
+            uploads,
+            cache_bytes: self.cache.usage()?.bytes,
+            cache_limit: meta.cache_limit,
+            notices,
+        })
+    }
+
+    fn conflicts(&self, bucket: &Bucket, found: &mut Vec<Conflict>) -> Result<()> {
+        let mut tags = Vec::new();
+        self.replica.each(&keys::conflicts(bucket.no()), |key, _| {
+            tags.extend(key.last_chunk::<16>().map(|tag| DocumentTag(*tag)));
+            Ok(tags.len() < CONFLICTS_SHOWN)
+        })?;
+        for tag in tags {
+            let Some(row) = self.replica.document(bucket.no(), tag)? else { continue };
+            found.push(Conflict {
+                bucket: bucket.record.label.clone(),
+                path: self.path_of(bucket, tag)?,
+                versions: row.heads.iter().map(|head| head.id.to_string()).collect(),
+            });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn remote_status(&self, record: &RemoteRecord, ask: bool) -> Result<RemoteStatus> {
+        let mut status = RemoteStatus {
+            url: record.url.clone(),
+            key: record.key.to_string(),
+            reachable: None,
+            problem: None,
+            unsent_entries: 0,
+            synced: u64::MAX,
+            used_bytes: None,
+            quota_bytes: None,
+        };
+        for made in self.records()? {
+            let bucket = Bucket::open(made, self);
+            let state = self.sync_state(&bucket, record)?;
+            let last = self.replica.tip(bucket.no())?.last_no;
+            status.unsent_entries += last.saturating_sub(state.pushed);
+            status.synced = status.synced.min(state.synced);
+            if state.differs {
+                status.problem = Some(format!(
+                    "its entries of {} differ from this device's",
+                    bucket.record.label
+                ));
+            }
+        }
+        if ask {
+            let asked = self.remote(record).and_then(|remote| {
+                let session = self.vault_session(&remote, record)?;
+                Ok(self.runtime()?.block_on(session.vault_terms())?)
+            });
+            match asked {
+                Ok(terms) => {
+                    status.reachable = Some(true);
+                    status.used_bytes = Some(terms.used_bytes);
+                    status.quota_bytes = Some(terms.quota_bytes);
+                }
+                Err(error) => {
+                    status.reachable = Some(false);
+                    status.problem = Some(error.to_string());
+                }
+            }
+        }
+        Ok(status)
+    }
+}
+
+/// A notice, kept until somebody removes it.
+struct Notice(String);
+
+impl crate::replica::rows::Row for Notice {
+    fn write(&self, w: &mut strongroom_wire::cbor::Writer) {
+        w.text(&self.0);
+    }
+
+    fn read(
+        r: &mut strongroom_wire::cbor::Reader<'_>,
+    ) -> std::result::Result<Self, strongroom_wire::cbor::CborError> {
+        r.text(4_096).map(|text| Self(text.to_owned()))
+    }
+}

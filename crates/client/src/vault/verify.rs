@@ -1,0 +1,268 @@
+//! Verifying everything. Comes in: the replica and its providers. Goes out: what is wrong, by name;
+//! nothing else. Must not know: how to mend it.
+
+use std::collections::BTreeSet;
+
+use strongroom_core::document::{Content, Metadata, VersionBody};
+use strongroom_seal::manifest::{ContentReader, Manifest, Need};
+use strongroom_seal::suite::Suite;
+use strongroom_wire::chain::signature_holds;
+use strongroom_wire::clear::{Clear, References};
+use strongroom_wire::control::Control;
+use strongroom_wire::entry::{Entry, Kind};
+use strongroom_wire::ids::{ChunkId, EntryId};
+
+use super::{Bucket, Vault};
+use crate::error::{Error, ErrorKind, Result};
+use crate::get::Fetcher;
+use crate::progress::{Progress, Quiet, Stage};
+use crate::replica::keys;
+use crate::report::{Refused, VerifyReport};
+
+impl Vault {
+    /// Checks every entry on this device: form, hashes, chains, signatures, capabilities, that it
+    /// opens; and compares the set with every provider's. `deep`: fetches and opens every chunk of
+    /// every version, too.
+    pub fn verify(&self, deep: bool, progress: &dyn Progress) -> Result<VerifyReport> {
+        let mut report = VerifyReport::default();
+        progress.begin(Stage::Check, None, None);
+        for made in self.records()? {
+            let bucket = Bucket::open(made, self);
+            self.verify_bucket(&bucket, deep, &mut report, progress)?;
+        }
+        self.verify_cache(&mut report)?;
+        self.compare(&mut report)?;
+        Ok(report)
+    }
+
+    fn verify_bucket(
+        &self,
+        bucket: &Bucket,
+        deep: bool,
+        report: &mut VerifyReport,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let mut control: Option<Control> = None;
+        let mut authors = AuthorsSeen::default();
+        let mut numbers = Vec::new();
+        self.replica.each(&keys::entry(bucket.no(), 0)[..5], |key, _| {
+            numbers.extend(key.last_chunk::<8>().map(|no| u64::from_be_bytes(*no)));
+            Ok(true)
+        })?;
+        let last = self.replica.tip(bucket.no())?.last_no;
+        if numbers.len() as u64 != last {
+            report.damaged.push(named(bucket, format!("{} of {last} entries are here", numbers.len())));
+        }
+        for no in numbers {
+            if progress.cancelled() {
+                return Err(Error::cancelled());
+            }
+            progress.advance(1, 0);
+            report.entries += 1;
+            let bytes = self.replica.rows().get(&keys::entry(bucket.no(), no))?.unwrap_or_default();
+            report.bytes += bytes.len() as u64;
+            let entry = match Entry::decode(&bytes) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    report.damaged.push(named(bucket, format!("entry number {no}: {error}")));
+                    continue;
+                }
+            };
+            let id = entry.id();
+            match self.verify_entry(bucket, &mut control, &mut authors, entry) {
+                Ok(Some(body)) if deep => {
+                    self.verify_content(bucket, id, &body, report, progress)?;
+                }
+                Ok(_) => {}
+                Err(reason) => report.damaged.push(named(bucket, format!("{id}: {reason}"))),
+            }
+        }
+        for id in authors.unsigned() {
+            report.damaged.push(named(bucket, format!("{id}: no signature covers it")));
+        }
+        Ok(())
+    }
+
+    fn verify_entry(
+        &self,
+        bucket: &Bucket,
+        control: &mut Option<Control>,
+        authors: &mut AuthorsSeen,
+        entry: Entry,
+    ) -> Result<Option<VersionBody>, String> {
+        authors.check(&entry)?;
+        // Chain and signature were judged just now; the type asks for a verified entry.
+        let entry = strongroom_wire::chain::Verified::danger_from_own_store(entry);
+        let header = entry.header();
+        let Some(log) = control else {
+            *control = Some(Control::new(&entry).map_err(|e| e.to_string())?);
+            return Ok(None);
+        };
+        if header.kind.is_control() {
+            return log.insert(&entry).map(|()| None).map_err(|e| e.to_string());
+        }
+        log.judge(header).map_err(|e| e.to_string())?;
+        if header.kind != Kind::Version {
+            return Ok(None);
+        }
+        let body = bucket.keyring.open_version(&entry).map_err(|e| e.to_string())?;
+        references_match(&entry, &body)?;
+        Ok(Some(body))
+    }
+
+    fn verify_content(
+        &self,
+        bucket: &Bucket,
+        id: EntryId,
+        body: &VersionBody,
+        report: &mut VerifyReport,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let Content::Manifest(bytes) = &body.content else { return Ok(()) };
+        let checked = Manifest::decode(bytes).map_err(|e| Error::damaged(e.to_string())).and_then(
+            |manifest| self.verify_chunks(bucket, manifest, report, progress),
+        );
+        match checked {
+            Ok(()) => Ok(()),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Cancelled) =>
+            {
+                Err(error)
+            }
+            Err(error) => {
+                let name = name_of(&body.metadata);
+                report.damaged.push(named(bucket, format!("{id} ({name}): {error}")));
+                Ok(())
+            }
+        }
+    }
+
+    fn verify_chunks(
+        &self,
+        bucket: &Bucket,
+        manifest: Manifest,
+        report: &mut VerifyReport,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let mut fetcher = Fetcher::new(self, bucket);
+        let mut reader = ContentReader::new(Suite::DEFAULT, manifest);
+        let damaged = |e: &dyn std::fmt::Display| Error::damaged(e.to_string());
+        for index in 0..reader.layout().chunks() {
+            if progress.cancelled() {
+                return Err(Error::cancelled());
+            }
+            if let Some(Need::Node(id)) = reader.need(index) {
+                let node = fetcher.chunk(id)?;
+                reader.absorb_node(index, node).map_err(|e| damaged(&e))?;
+            }
+            let Some(Need::Chunk(id)) = reader.need(index) else {
+                return Err(Error::damaged("a manifest that ends too early"));
+            };
+            let chunk = fetcher.chunk(id)?;
+            report.chunks += 1;
+            report.bytes += chunk.bytes().len() as u64;
+            progress.advance(0, chunk.bytes().len() as u64);
+            reader.open(index, chunk).map_err(|e| damaged(&e))?;
+        }
+        Ok(())
+    }
+
+    fn verify_cache(&self, report: &mut VerifyReport) -> Result<()> {
+        let found = self.cache.check(true)?;
+        for what in found.damaged {
+            report.damaged.push(Refused {
+                path: "cache".to_owned(),
+                reason: format!("{what}; a provider's copy will be fetched instead"),
+            });
+        }
+        Ok(())
+    }
+
+    /// Whole sets against whole sets, from the start if need be.
+    fn compare(&self, report: &mut VerifyReport) -> Result<()> {
+        for record in self.remote_records()? {
+            let mut equal = true;
+            for made in self.records()? {
+                let mut bucket = Bucket::open(made, self);
+                let compared = self.remote(&record).and_then(|remote| {
+                    let session = self.bucket_session(&remote, &bucket)?;
+                    self.exchange(&mut bucket, &record, &session, &Quiet)
+                });
+                match compared {
+                    Ok(done) => equal &= done.equal,
+                    Err(error) => {
+                        equal = false;
+                        report.damaged.push(Refused {
+                            path: record.url.clone(),
+                            reason: error.to_string(),
+                        });
+                    }
+                }
+            }
+            report.remotes_equal.push((record.url, equal));
+        }
+        Ok(())
+    }
+}
+
+/// The chains of all authors, as they go by.
+#[derive(Default)]
+struct AuthorsSeen {
+    tips: std::collections::BTreeMap<strongroom_wire::ids::AuthorKey, (u64, EntryId)>,
+    open: std::collections::BTreeMap<strongroom_wire::ids::AuthorKey, EntryId>,
+}
+
+impl AuthorsSeen {
+    fn check(&mut self, entry: &Entry) -> Result<(), String> {
+        let header = entry.header();
+        let author = header.author;
+        let due = self.tips.get(&author).map_or((0, EntryId::ZERO), |(seq, id)| (seq + 1, *id));
+        if (header.seq, header.prev) != due {
+            return Err("its author's chain is broken before it".to_owned());
+        }
+        self.tips.insert(author, (header.seq, entry.id()));
+        if entry.signature().is_none() {
+            self.open.insert(author, entry.id());
+        } else if signature_holds(entry) {
+            self.open.remove(&author);
+        } else {
+            return Err("its signature does not hold".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Ends of chains that no signature covers.
+    fn unsigned(self) -> impl Iterator<Item = EntryId> {
+        self.open.into_values()
+    }
+}
+
+/// What the clear part refers to must be what the sealed part needs: a version that lies about its
+/// chunks would have them collected at the provider.
+fn references_match(entry: &Entry, body: &VersionBody) -> Result<(), String> {
+    let malformed = || "its clear part is malformed".to_owned();
+    let Ok(Clear::Version(references)) = Clear::decode(Kind::Version, entry.clear()) else {
+        return Err(malformed());
+    };
+    let References::Chunks(ids) = references else { return Ok(()) };
+    let needed: BTreeSet<ChunkId> = match &body.content {
+        Content::Manifest(bytes) => {
+            let manifest = Manifest::decode(bytes).map_err(|e| e.to_string())?;
+            manifest.rows().iter().map(|row| row.id).collect()
+        }
+        _ => BTreeSet::new(),
+    };
+    if ids.into_iter().collect::<BTreeSet<_>>() == needed {
+        Ok(())
+    } else {
+        Err("its chunk references are not those of its manifest".to_owned())
+    }
+}
+
+fn named(bucket: &Bucket, reason: String) -> Refused {
+    Refused { path: format!("{}:", bucket.record.label), reason }
+}
+
+fn name_of(facts: &Metadata) -> &str {
+    &facts.name
+}
