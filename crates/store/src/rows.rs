@@ -125,3 +125,24 @@ impl<R: Rows + ?Sized> Rows for Arc<R> {
         (**self).commit(batch)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_prefix_scan_covers_exactly_the_keys_with_the_prefix(
+            prefix in prop::collection::vec(prop_oneof![Just(0xff), any::<u8>()], 0..4),
+            key in prop::collection::vec(prop_oneof![Just(0xff), any::<u8>()], 0..6),
+            beneath in any::<bool>(),
+        ) {
+            let key = if beneath { [prefix.clone(), key].concat() } else { key };
+            let scan = Scan::prefix(prefix.clone());
+            let inside = key >= scan.from && scan.to.is_none_or(|to| key < to);
+            prop_assert_eq!(inside, key.starts_with(&prefix));
+        }
+    }
+}

@@ -74,4 +74,15 @@ mod tests {
         assert_eq!(decode(&payload[..payload.len() - 1], |_, _| {}), None);
         assert_eq!(decode(&[9, 0, 0, 0, 0, 0, 0], |_, _| {}), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(0..9_u8, 0..60)) {
+            let mut seen = 0;
+            let decoded = decode(&bytes, |key, value| seen += 7 + key.len() + value.map_or(0, <[u8]>::len));
+            if decoded.is_some() {
+                proptest::prop_assert!(seen <= bytes.len());
+            }
+        }
+    }
 }

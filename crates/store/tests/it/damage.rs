@@ -231,3 +231,67 @@ fn a_lost_index_is_built_again_from_the_logs() {
     fs::remove_dir_all(home.path().join("index")).unwrap();
     model.verdict(home.path(), "the index is gone, the logs have everything").unwrap();
 }
+
+#[test]
+fn a_power_cut_anywhere_leaves_a_beginning() {
+    // HEAD and the index were never written back; the log ends at any byte. What is left must
+    // be the state after some group: not an error, not half a batch, nothing out of order.
+    let home = tempfile::tempdir().unwrap();
+    let store = Local::open(home.path()).unwrap();
+    let (mut model, mut dice) = (Model::default(), Dice::new(7));
+    let mut states = vec![(BTreeMap::new(), BTreeMap::new())];
+    for _ in 0..12 {
+        model.fill(&store, &mut dice, 1);
+        states.push((model.rows.clone(), model.blobs.clone()));
+    }
+    drop(store);
+    let work = tempfile::tempdir().unwrap();
+    let copied = work.path().join("store");
+    for name in ["journal-00000001", "segment-00000001"] {
+        let whole = fs::read(home.path().join(name)).unwrap();
+        let mut reached = 0;
+        let step = if places() > 100 { 7 } else { 401 };
+        for cut in (0..whole.len()).step_by(step).chain([whole.len()]) {
+            copy(home.path(), &copied);
+            fs::remove_file(copied.join("HEAD")).unwrap();
+            fs::remove_dir_all(copied.join("index")).unwrap();
+            let mut bytes = whole[..cut].to_vec();
+            // Whatever the disk had there, or had already allocated.
+            let junk = dice.below(300) as usize;
+            bytes.extend(if dice.once_in(2) { vec![0; junk] } else { dice.bytes(junk) });
+            fs::write(copied.join(name), bytes).unwrap();
+            let store = Local::open(&copied).unwrap_or_else(|e| panic!("{name} at {cut}: {e}"));
+            if name.starts_with("journal") {
+                let mut rows = BTreeMap::new();
+                let visit = &mut |key: &[u8], value: &[u8]| {
+                    rows.insert(key.to_vec(), value.to_vec());
+                    ControlFlow::Continue(())
+                };
+                store.scan(&Scan::all(), visit).unwrap();
+                let at = states.iter().rposition(|(state, _)| *state == rows);
+                let at = at.unwrap_or_else(|| panic!("{name} at {cut}: no state there ever was"));
+                assert!(at >= reached, "a longer log gave less");
+                reached = at;
+            } else {
+                for id in store.list(None, usize::MAX).unwrap() {
+                    let found = Blobs::get(&store, &id, 0..u64::MAX).ok().flatten();
+                    let mut ever = states.iter().filter_map(|(_, blobs)| blobs.get(&id));
+                    // A blob that was deleted later may come back with its room punched out.
+                    let deleted = !model.blobs.contains_key(&id);
+                    assert!(
+                        deleted || ever.any(|blob| Some(blob) == found.as_ref()),
+                        "{id} at {cut}"
+                    );
+                }
+            }
+            // And on it goes.
+            let mut batch = Batch::new();
+            batch.put(b"after", b"");
+            store.commit(batch).unwrap();
+            drop(store);
+            let store = Local::open(&copied).unwrap();
+            assert!(Rows::get(&store, b"after").unwrap().is_some());
+        }
+        assert!(!name.starts_with("journal") || reached == 12);
+    }
+}

@@ -7,6 +7,7 @@ mod damage;
 mod faulty;
 mod files;
 mod full;
+mod golden;
 mod local;
 mod sqlite;
 mod suite;
