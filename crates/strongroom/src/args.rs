@@ -1,0 +1,148 @@
+//! What may be typed. Comes in: arguments. Goes out: one command with its own arguments, or a
+//! usage error. Must not know: what commands do.
+
+use std::path::PathBuf;
+
+use clap::{
+    Args, Parser, Subcommand,
+    builder::styling::{AnsiColor, Styles},
+};
+use strongroom_client::place::Place;
+
+use crate::{commands, exit};
+
+/// Store anything with providers who can see nothing.
+#[derive(Debug, Parser)]
+#[command(
+    name = "strongroom",
+    version,
+    after_help = exit::HELP,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    styles = Styles::styled()
+        .header(AnsiColor::Green.on_default().bold())
+        .literal(AnsiColor::Cyan.on_default())
+)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The verb.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "With every command")]
+pub struct Global {
+    /// Print facts as one JSON document, and errors too (on stderr)
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say nothing but what was asked for, and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Answer yes to what would be asked
+    #[arg(long, short, global = true)]
+    pub yes: bool,
+    /// Read the passphrase from FILE instead of asking
+    #[arg(
+        long,
+        value_name = "FILE",
+        global = true,
+        env = "STRONGROOM_PASSPHRASE_FILE",
+        hide_env_values = true
+    )]
+    pub passphrase_file: Option<PathBuf>,
+}
+
+/// All verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Init(commands::init::Args),
+    Put(commands::put::Args),
+    Get(commands::get::Args),
+    Cat(commands::cat::Args),
+    Ls(commands::ls::Args),
+    Find(commands::find::Args),
+    Mv(commands::mv::Args),
+    Rm(commands::rm::Args),
+    Undelete(commands::undelete::Args),
+    History(commands::history::Args),
+    Restore(commands::restore::Args),
+    Bucket(commands::bucket::Args),
+    Sync(commands::sync::Args),
+    Status(commands::status::Args),
+    Verify(commands::verify::Args),
+    Privacy(commands::privacy::Args),
+    Unlock(commands::unlock::Args),
+    Lock(commands::lock::Args),
+    Recover(commands::recover::Args),
+    Provider(commands::provider::Args),
+    Serve(commands::serve::Args),
+    Completions(commands::completions::Args),
+    #[command(hide = true)]
+    Agent(commands::agent::Args),
+}
+
+/// For clap: `[BUCKET:]/path`.
+pub fn place(text: &str) -> Result<Place, String> {
+    Place::parse(text).map_err(|error| error.to_string())
+}
+
+/// For clap: `500M`, `2G`, plain bytes.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no size: write bytes, or 500M, 2G, 1T");
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let shift = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        "t" | "tb" | "tib" => 40,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(1 << shift).ok_or_else(wrong)
+}
+
+/// For clap: `90s`, `15m`, `8h`, `1d`, plain seconds.
+pub fn seconds(text: &str) -> Result<u64, String> {
+    let wrong = || format!("`{text}` is no duration: write seconds, or 90s, 15m, 8h, 1d");
+    let digits = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let factor = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(factor).filter(|&secs| secs > 0).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_and_durations_are_read() {
+        assert_eq!(bytes("17"), Ok(17));
+        assert_eq!(bytes("500M"), Ok(500 << 20));
+        assert_eq!(bytes("2GiB"), Ok(2 << 30));
+        for wrong in ["", "M", "-1", "1.5G", "1Q", "99999999999T", "١"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(seconds("15m"), Ok(900));
+        for wrong in ["", "0", "m", "1w", "-1"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

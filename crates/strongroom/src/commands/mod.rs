@@ -1,0 +1,71 @@
+//! The verbs. Comes in: one command and its surroundings. Goes out: what it prints, and whether it
+//! did all that was asked. Must not know: each other.
+
+pub mod agent;
+pub mod bucket;
+pub mod cat;
+pub mod completions;
+pub mod find;
+pub mod get;
+pub mod history;
+pub mod init;
+pub mod lock;
+pub mod ls;
+pub mod mv;
+pub mod privacy;
+pub mod provider;
+pub mod put;
+pub mod recover;
+pub mod restore;
+pub mod rm;
+pub mod serve;
+pub mod status;
+pub mod sync;
+pub mod undelete;
+pub mod unlock;
+pub mod verify;
+
+use strongroom_client::report::Refused;
+
+use crate::{
+    args::Command,
+    exit::{Exit, Outcome},
+    session::Session,
+};
+
+/// Runs one command.
+pub fn run(command: Command, session: &Session) -> Outcome {
+    match command {
+        Command::Init(args) => init::run(&args, session),
+        Command::Put(args) => put::run(args, session),
+        Command::Get(args) => get::run(args, session),
+        Command::Cat(args) => cat::run(&args, session),
+        Command::Ls(args) => ls::run(&args, session),
+        Command::Find(args) => find::run(&args, session),
+        Command::Mv(args) => mv::run(&args, session),
+        Command::Rm(args) => rm::run(&args, session),
+        Command::Undelete(args) => undelete::run(&args, session),
+        Command::History(args) => history::run(&args, session),
+        Command::Restore(args) => restore::run(&args, session),
+        Command::Bucket(args) => bucket::run(args, session),
+        Command::Sync(args) => sync::run(&args, session),
+        Command::Status(args) => status::run(&args, session),
+        Command::Verify(args) => verify::run(&args, session),
+        Command::Privacy(args) => privacy::run(&args, session),
+        Command::Unlock(args) => unlock::run(&args, session),
+        Command::Lock(args) => lock::run(&args, session),
+        Command::Recover(args) => recover::run(&args, session),
+        Command::Provider(args) => provider::run(args, session),
+        Command::Serve(args) => serve::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Agent(args) => agent::run(&args),
+    }
+}
+
+/// Lists on stderr what could not be done and why. `exit` if there is any.
+fn refusals(session: &Session, refused: &[Refused], exit: Exit) -> Outcome {
+    for one in refused {
+        session.out.remark(&format!("{}: {}", one.path, one.reason));
+    }
+    if refused.is_empty() { Ok(()) } else { Err(crate::exit::Failure::told(exit)) }
+}

@@ -1,0 +1,156 @@
+//! `put`. Comes in: files, trees or stdin, and where they go. Goes out: what was stored. Must not
+//! know: keys, chunks, providers.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
+
+use strongroom_client::{PutOptions, Source, place::Place, report::PutReport};
+
+use crate::{
+    args,
+    commands::refusals,
+    exit::{Exit, Failure, Outcome},
+    session::Session,
+    show::{counted, size},
+};
+
+/// Store files, trees or standard input; the same command again stores only what changed
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP, override_usage = "strongroom put [OPTIONS] <SOURCE>... [PLACE]")]
+pub struct Args {
+    /// What to store, `-` for standard input. Of two or more words the last is where it goes:
+    /// [BUCKET:]/dest is what the one source becomes, [BUCKET:]/dest/ what sources go into
+    #[arg(required = true, value_name = "SOURCE")]
+    words: Vec<OsString>,
+    /// Leave out what matches PATTERN, as *.o or node_modules (may be given several times)
+    #[arg(long, value_name = "PATTERN")]
+    exclude: Vec<String>,
+    /// Keep at most so much sealed content on this device, as 500M or 2G
+    #[arg(long, value_name = "SIZE", value_parser = args::bytes)]
+    cache_size: Option<u64>,
+}
+
+const HELP: &str = "\
+Examples:
+  strongroom put letters                 the tree becomes /letters
+  strongroom put letters /2026           the tree becomes /2026
+  strongroom put a.txt b.txt /2026/      they become /2026/a.txt and /2026/b.txt
+  date | strongroom put - work:/now      standard input becomes /now in the bucket `work`";
+
+pub fn run(args: Args, session: &Session) -> Outcome {
+    let (sources, dest) = sources_and_dest(args.words)?;
+    let options = PutOptions { cache_size: args.cache_size, exclude: args.exclude };
+    let vault = session.open()?;
+    let report = {
+        let progress = session.progress();
+        vault.put(&sources, &dest, &options, &progress)?
+    };
+    session.out.report(&report, |to| writeln!(to, "{}", words(&report)))?;
+    refusals(session, &report.refused, Exit::General)
+}
+
+fn words(report: &PutReport) -> String {
+    let stored = report.added + report.changed;
+    let mut words = if stored == 0 {
+        format!("nothing new: {}", counted(report.unchanged, "document", "documents"))
+            + " as before"
+    } else {
+        format!(
+            "stored {}: {} new, {} changed, {} as before",
+            counted(stored, "document", "documents"),
+            report.added,
+            report.changed,
+            report.unchanged
+        ) + &format!("; {} read, {} sent", size(report.content_bytes), size(report.sent_bytes))
+    };
+    words += if report.durable_remotely {
+        "\na provider has all of it"
+    } else {
+        "\nkept on this device, not yet with a provider: `strongroom sync` sends it"
+    };
+    words
+}
+
+/// One word is a source for the root; of several the last is the destination.
+fn sources_and_dest(mut words: Vec<OsString>) -> Result<(Vec<Source>, Place), Failure> {
+    let dest = if words.len() > 1 { words.pop() } else { None };
+    let dest = match dest {
+        None => Place::root(),
+        Some(text) => match text.to_str() {
+            Some(text) => Place::parse(text)?,
+            None => {
+                return Err(Failure::usage(format!(
+                    "the destination {} is not UTF-8",
+                    text.display()
+                )));
+            }
+        },
+    };
+    if words.len() > 1 && !dest.into {
+        return Err(Failure::usage(format!("several sources cannot all become {dest}"))
+            .hint(format!("to put them into that directory, write {dest}/")));
+    }
+    let sources = words.into_iter().map(|word| source(word, &dest)).collect::<Result<_, _>>()?;
+    Ok((sources, dest))
+}
+
+fn source(word: OsString, dest: &Place) -> Result<Source, Failure> {
+    if word == "-" {
+        return if dest.into {
+            Err(Failure::usage("standard input has no name to be stored under")
+                .hint("say what it becomes: strongroom put - /name"))
+        } else {
+            Ok(Source::Stdin)
+        };
+    }
+    let path = PathBuf::from(word);
+    if dest.into && path.file_name().is_none() {
+        return Ok(Source::Path(named(&path)?));
+    }
+    Ok(Source::Path(path))
+}
+
+/// `.` and `..` go into a directory under the name they have.
+fn named(path: &Path) -> Result<PathBuf, Failure> {
+    let full = path.canonicalize().map_err(|e| Failure::io(path.display(), &e))?;
+    if full.file_name().is_none() {
+        return Err(Failure::usage(format!("{} has no name", path.display()))
+            .hint(format!("say what it becomes: strongroom put {} /name", path.display())));
+    }
+    Ok(full)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(words: &[&str]) -> Result<(usize, String, bool), Exit> {
+        match sources_and_dest(words.iter().map(OsString::from).collect()) {
+            Ok((sources, dest)) => Ok((sources.len(), dest.to_string(), dest.into)),
+            Err(failure) => Err(failure.exit),
+        }
+    }
+
+    #[test]
+    fn the_last_of_several_words_is_the_destination() {
+        assert_eq!(read(&["a"]), Ok((1, "/".to_owned(), true)));
+        assert_eq!(read(&["a", "/b"]), Ok((1, "/b".to_owned(), false)));
+        assert_eq!(read(&["a", "b", "work:/c/"]), Ok((2, "work:/c".to_owned(), true)));
+        assert_eq!(read(&["-", "/b"]), Ok((1, "/b".to_owned(), false)));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_a_usage_error() {
+        for words in [&["a", "b"][..], &["a", "b", "/c"], &["-"], &["-", "/c/"], &["/", "/c/"]] {
+            assert_eq!(read(words), Err(Exit::Usage), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn here_has_the_name_of_its_directory() {
+        let (sources, _) = sources_and_dest(vec![".".into()]).unwrap();
+        assert!(matches!(&sources[0], Source::Path(path) if path.file_name().is_some()));
+    }
+}

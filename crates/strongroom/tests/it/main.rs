@@ -1,0 +1,17 @@
+//! The command line, from outside: real processes, a provider on loopback, temporary folders.
+//! Low tests stand in `src`; here is what only a whole program can show.
+
+mod agent;
+mod arguments;
+mod buckets;
+mod device;
+mod files;
+mod interrupts;
+mod names;
+mod prompts;
+mod provider;
+mod providers;
+mod recovery;
+mod shapes;
+mod terminal;
+mod versions;
