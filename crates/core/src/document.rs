@@ -161,11 +161,11 @@ impl VersionBody {
         let metadata =
             Metadata { parent, name, kind, media_type, size, modified, mode, digest, schema };
         let body = Self { metadata, content };
-        body.check()?;
-        Ok(body)
+        if body.is_sound() { Ok(body) } else { Err(CborError::Unknown) }
     }
 
-    fn check(&self) -> Result<(), CborError> {
+    /// Whether name, kind and content fit together: what a reader asks, so a writer does first.
+    pub fn is_sound(&self) -> bool {
         let m = &self.metadata;
         let named = !m.name.is_empty()
             && m.name != "."
@@ -183,7 +183,7 @@ impl VersionBody {
             }
             _ => false,
         };
-        if named && fits { Ok(()) } else { Err(CborError::Unknown) }
+        named && fits
     }
 }
 

@@ -137,7 +137,8 @@ impl Change {
     ) -> Self {
         let metadata = Metadata {
             parent: DocumentTag::ZERO,
-            name: name.to_owned(),
+            // Names have no slash, not even those nobody sees.
+            name: name.replace('/', ":"),
             kind: DocumentType::Internal,
             media_type: None,
             size: content.len() as u64,
@@ -202,6 +203,9 @@ impl Vault {
         let mut planned = Vec::with_capacity(changes.len());
         let mut facts = HashMap::with_capacity(changes.len());
         for change in changes {
+            if change.body.as_ref().is_some_and(|body| !body.is_sound()) {
+                return Err(Error::new(ErrorKind::Usage, "a document that nobody could read"));
+            }
             let (plan, said, stamp) = change.plan();
             facts.insert(plan.document, (said, stamp));
             planned.push(plan);

@@ -137,7 +137,8 @@ impl Vault {
             vault_seed: record.vault_seed.clone(),
         };
         let bucket = self.vault_bucket()?;
-        let text = format!("{PROVIDER}{}", record.url);
+        let print = blake3::hash(record.url.as_bytes());
+        let text = format!("{PROVIDER}{}", strongroom_wire::ids::base32(print.as_bytes()));
         let change = self.internal_change(&bucket, &text, document.encode())?;
         self.write(&bucket, vec![change])?;
         Ok(record)

@@ -15,7 +15,7 @@ use strongroom_wire::ids::{BucketId, EntryId};
 use zeroize::Zeroizing;
 
 use super::create::{StoredKeyLog, check_passphrase, refuse_existing};
-use super::documents::{BUCKET, BucketDocument, KEY_LOG, PROVIDER};
+use super::documents::{BUCKET, BucketDocument, KEY_LOG};
 use super::provider::RecordContents;
 use super::{Bucket, Passphrase, Vault};
 use crate::error::{Error, ErrorKind, Result};
@@ -237,8 +237,10 @@ impl Vault {
         let mut found = Vec::new();
         for (_, row) in rows {
             let name = row.current().and_then(|head| head.facts.as_ref()).map(|f| f.name.clone());
-            let Some(name) = name.filter(|name| name.starts_with(BUCKET)) else { continue };
-            debug_assert!(!name.starts_with(PROVIDER));
+            let of_bucket = |name: &String| name.replace(':', "/").starts_with(BUCKET);
+            if !name.as_ref().is_some_and(of_bucket) {
+                continue;
+            }
             if let Some(bytes) = self.internal_content(vault, &row)? {
                 found.push(BucketDocument::decode(&bytes)?);
             }
