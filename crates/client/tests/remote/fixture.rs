@@ -47,8 +47,8 @@ pub enum Act {
     Answer(u16, &'static str, Vec<u8>),
     /// These bytes, whatever they are, then the end.
     Raw(Vec<u8>),
-    /// These bytes again and again, until the other end has had enough.
-    Flood(Vec<u8>),
+    /// These bytes, then those again and again, until the other end has had enough.
+    Flood(Vec<u8>, Vec<u8>),
     /// The end, without a word.
     Close,
     /// Nothing, for ever.
@@ -228,9 +228,12 @@ async fn serve(
                 stream.write_all(&bytes).await?;
                 return stream.shutdown().await;
             }
-            Act::Flood(bytes) => loop {
-                stream.write_all(&bytes).await?;
-            },
+            Act::Flood(first, then) => {
+                stream.write_all(&first).await?;
+                loop {
+                    stream.write_all(&then).await?;
+                }
+            }
             Act::Close => return Ok(()),
             Act::Silence => tokio::time::sleep(Duration::from_secs(3_600)).await,
         }

@@ -60,9 +60,8 @@ fn a_hundred_requests_cost_one_signature_and_eight_connections() {
 fn two_handles_for_one_key_share_a_session_and_two_keys_do_not() {
     let provider = Fixture::start(terms);
     let remote = provider.connect().unwrap();
-    let key = std::sync::Arc::new(
-        strongroom_seal::identity::SessionSigningKey::generate(&mut SystemRng),
-    );
+    let key =
+        std::sync::Arc::new(strongroom_seal::identity::SessionSigningKey::generate(&mut SystemRng));
     let none = strongroom_wire::capability::CapabilityChain::none();
     for _ in 0..3 {
         let session = remote.session(key.clone(), &none);
@@ -79,10 +78,8 @@ fn another_provider_at_the_pinned_address_hears_nothing_more() {
     let pinned = Fixture::start(terms).thumbprint();
     let error = provider.connect_with(Some(pinned), options()).unwrap_err();
     let found = provider.thumbprint();
-    assert!(
-        matches!(&error, RemoteError::PinMismatch { pinned: p, found: f, .. }
-        if *p == pinned && *f == found)
-    );
+    assert!(matches!(&error, RemoteError::PinMismatch { pinned: p, found: f, .. }
+        if *p == pinned && *f == found));
     let told = error.to_string();
     assert!(told.contains(&pinned.to_string()) && told.contains(&found.to_string()), "{told}");
     assert_eq!(provider.state.log.lock().unwrap().len(), 1);
@@ -218,20 +215,13 @@ fn the_entry_at_fault_is_named() {
 
 #[test]
 fn answers_larger_than_any_honest_one_are_refused_before_they_are_kept() {
-    // Announced, unannounced, and in the head.
-    let announced = b"HTTP/1.1 200 X\r\ncontent-length: 10737418240\r\n\r\n".to_vec();
-    let chunked = b"HTTP/1.1 200 X\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
-    for first in [announced, chunked, b"HTTP/1.1 200 X\r\n".to_vec()] {
-        let flood = match first.windows(7).any(|w| w == b"chunked") {
-            true => [b"10000\r\n".as_slice(), &[b'x'; 65_536], b"\r\n"].concat(),
-            false => b"x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n".repeat(512),
-        };
-        let started = AtomicUsize::new(0);
-        let provider = Fixture::start(move |_| {
-            // The flood starts with the head, then goes on for ever.
-            let _ = started.fetch_add(1, Ordering::SeqCst);
-            Act::Flood([first.clone(), flood.clone()].concat())
-        });
+    let ok = b"HTTP/1.1 200 X\r\n".to_vec();
+    let announced = [&ok[..], b"content-length: 10737418240\r\n\r\n"].concat();
+    let unannounced = [&ok[..], b"transfer-encoding: chunked\r\n\r\n"].concat();
+    let chunk = [b"10000\r\n".as_slice(), &[b'x'; 65_536], b"\r\n"].concat();
+    let fields = [b"x: ".as_slice(), &[b'y'; 200], b"\r\n"].concat();
+    for (first, then) in [(announced, vec![b'x'; 65_536]), (unannounced, chunk), (ok, fields)] {
+        let provider = Fixture::start(move |_| Act::Flood(first.clone(), then.clone()));
         let session = provider.session();
         let error = provider.runtime.block_on(session.exchange(BUCKET, vec![1])).unwrap_err();
         assert!(
@@ -289,9 +279,8 @@ fn a_chunk_with_one_bit_flipped_is_damaged_and_a_whole_one_is_not() {
     flipped[CHUNK_SEALED_LEN / 2] ^= 1;
     let answers = [chunk.clone(), flipped, chunk[1..].to_vec(), Vec::new()];
     let asked = AtomicUsize::new(0);
-    let provider = Fixture::start(move |_| {
-        Act::ok(answers[asked.fetch_add(1, Ordering::SeqCst)].clone())
-    });
+    let provider =
+        Fixture::start(move |_| Act::ok(answers[asked.fetch_add(1, Ordering::SeqCst)].clone()));
     let session = provider.session();
     let get = || provider.runtime.block_on(session.get_chunk(BUCKET, id, None));
     assert_eq!(get().unwrap(), chunk);
@@ -314,7 +303,8 @@ fn a_range_is_answered_by_a_range_of_no_more_than_was_asked_for() {
         }
     });
     let session = provider.session();
-    let get = || provider.runtime.block_on(session.get_chunk(BUCKET, ChunkId([1; 32]), Some(10..20)));
+    let get =
+        || provider.runtime.block_on(session.get_chunk(BUCKET, ChunkId([1; 32]), Some(10..20)));
     assert_eq!(get().unwrap().len(), 10);
     assert_eq!(get().unwrap().len(), 4);
     assert_eq!(get().unwrap_err(), RemoteError::TooLarge { limit: 10 });

@@ -93,8 +93,7 @@ impl Alice {
         let secret = DeviceSecret::generate(&mut rng);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
         let principal = PrincipalId([1; 32]);
-        let founder =
-            Founder { principal, agree: &agree, device: &device, secret: &secret, now };
+        let founder = Founder { principal, agree: &agree, device: &device, secret: &secret, now };
         let founded = found(&founder, &mut rng).unwrap();
         Self { founded, secret }
     }
