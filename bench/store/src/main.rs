@@ -1,6 +1,6 @@
 //! Engines for the store side by side: the same work, interleaved, medians of five.
 //!
-//! `cargo run --release [-- ROUNDS [DOCUMENTS]]`, in a directory on the disk to be measured
+//! `cargo run --release [-- ROUNDS [DOCUMENTS [ENGINE…]]]`, in a directory on the disk to be measured
 //! (`TMPDIR` names another). Prints a table; docs/design/store.md quotes one.
 
 mod engines;
@@ -19,9 +19,10 @@ const SCANNED: usize = 1000;
 type Numbers = BTreeMap<&'static str, BTreeMap<&'static str, Vec<f64>>>;
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|n| n.parse::<u64>().expect("a number"));
-    let rounds = arguments.next().unwrap_or(5);
-    let documents = arguments.next().unwrap_or(20_000);
+    let mut arguments = std::env::args().skip(1);
+    let mut number = |or| arguments.next().map_or(or, |n| n.parse::<u64>().expect("a number"));
+    let (rounds, documents) = (number(5), number(20_000));
+    let wanted: Vec<_> = arguments.collect();
     let mut numbers = Numbers::new();
     for round in 0..rounds {
         // Another order each round: no engine always has the warm or the tired disk.
@@ -29,6 +30,9 @@ fn main() {
         let shift = round as usize % makers.len();
         makers.rotate_left(shift);
         for (name, make) in makers {
+            if !wanted.is_empty() && wanted.iter().all(|wanted| wanted != name) {
+                continue;
+            }
             eprintln!("round {round}: {name}");
             measure(name, make, documents, &mut numbers);
         }
