@@ -27,13 +27,13 @@ const HASH_HERE_MAX: usize = 64 << 10;
 pub struct Held {
     /// All of it.
     pub bytes: Vec<u8>,
-    room: Option<OwnedSemaphorePermit>,
+    room: Room,
 }
 
 impl Held {
     /// The bytes, and what keeps their room until it is dropped.
     pub fn split(self) -> (Vec<u8>, Room) {
-        (self.bytes, Room { _permit: self.room })
+        (self.bytes, self.room)
     }
 }
 
@@ -97,7 +97,7 @@ pub async fn read(
     let room = rooms.take(due).await?;
     let known = announced.map_or(0, |_| due);
     let bytes = collect(tuning, body, due, known).await?;
-    let held = Held { bytes, room: room._permit };
+    let held = Held { bytes, room };
     if held.bytes.len() > HASH_HERE_MAX {
         offload(move || checked(held, &check)).await?
     } else {

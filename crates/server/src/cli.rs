@@ -37,6 +37,9 @@ pub struct ServeArgs {
     /// File with the sign-up tokens, one a line (never in the arguments: others could see them)
     #[arg(long, value_name = "F", required_if_eq("signup", "token"))]
     pub signup_token_file: Option<PathBuf>,
+    /// Vaults one network address may open in an hour
+    #[arg(long, value_name = "N", default_value_t = Tuning::default().sign_ups_per_hour)]
+    pub signups_per_hour: u32,
     /// When ready, print one line of JSON with the URL and the provider's key
     #[arg(long)]
     pub json: bool,
@@ -69,7 +72,7 @@ impl ServeArgs {
             origins: self.origin.clone(),
             quota_bytes: self.quota,
             sign_up,
-            tuning: Tuning::default(),
+            tuning: Tuning { sign_ups_per_hour: self.signups_per_hour, ..Tuning::default() },
         })
     }
 

@@ -112,13 +112,13 @@ impl Default for Tuning {
             body_grace: Duration::from_secs(10),
             body_rate_min: 16 << 10,
             sign_ups_per_hour: 10,
-            session_opens_per_minute: 600,
+            session_opens_per_minute: 6_000,
             record_reads_per_hour: 60,
             record_reads_per_hour_each: 10,
             sessions_max: 16_384,
             buckets_cached_max: 256,
-            orphan_age: Duration::from_secs(7 * 24 * 3_600),
-            sweep_every: Duration::from_secs(3_600),
+            orphan_age: Duration::from_hours(7 * 24),
+            sweep_every: Duration::from_hours(1),
             drain: Duration::from_secs(20),
         }
     }

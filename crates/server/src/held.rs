@@ -17,19 +17,19 @@ const PIECE: usize = 64 << 10;
 /// A body that gives its room back when the last byte was taken or the peer is gone.
 pub struct HeldBody {
     bytes: Bytes,
-    _room: Option<Room>,
+    room: Option<Room>,
 }
 
 impl HeldBody {
     /// These bytes, in this room.
     pub fn new(bytes: Vec<u8>, room: Option<Room>) -> Self {
-        Self { bytes: bytes.into(), _room: room }
+        Self { bytes: bytes.into(), room }
     }
 }
 
 impl From<HeldBody> for Body {
     fn from(held: HeldBody) -> Self {
-        if held._room.is_none() { Self::from(held.bytes) } else { Self::new(held) }
+        if held.room.is_none() { Self::from(held.bytes) } else { Self::new(held) }
     }
 }
 

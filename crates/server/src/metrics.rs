@@ -64,8 +64,8 @@ impl Gauge {
     }
 
     /// Sets it.
-    pub fn set(&self, value: i64) {
-        self.0.store(value, Ordering::Relaxed);
+    pub fn set(&self, value: usize) {
+        self.0.store(i64::try_from(value).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
     /// Its value.

@@ -25,8 +25,8 @@ use crate::rows;
 use crate::sessions::Sessions;
 use crate::store::{Store, now_secs};
 
-const HOUR: Duration = Duration::from_secs(3_600);
-const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_hours(1);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// How clients may address a provider.
 #[derive(Debug, Default)]

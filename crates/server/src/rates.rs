@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn the_eleventh_waits_for_the_next_window() {
-        let rate = Rate::new(10, Duration::from_secs(3_600));
+        let rate = Rate::new(10, Duration::from_hours(1));
         let start = Instant::now();
         assert!((0..10).all(|_| rate.take(&1, start)));
         assert!(!rate.take(&1, start));
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_askers_does_not_grow_the_table() {
-        let rate = Rate::new(1, Duration::from_secs(3_600));
+        let rate = Rate::new(1, Duration::from_hours(1));
         let now = Instant::now();
         for asker in 0..ASKERS_MAX as u64 * 2 {
             rate.take(&asker, now);

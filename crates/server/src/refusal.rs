@@ -2,6 +2,8 @@
 //! adds. Goes out: RFC 9457 `application/problem+json`. Must not know: requests; a refusal echoes
 //! nothing but ids the asker sent.
 
+use std::fmt::Display;
+
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -30,7 +32,7 @@ impl Refusal {
     }
 
     /// Names the entry at fault and says what is wrong with it.
-    pub fn entry(problem: Problem, entry: EntryId, reason: impl ToString) -> Self {
+    pub fn entry(problem: Problem, entry: EntryId, reason: &dyn Display) -> Self {
         Self::from(problem).with("entry", entry.to_base32()).with("detail", reason.to_string())
     }
 

@@ -5,7 +5,9 @@
 //! All or nothing. The order of the rules: already here → chain of its author → form and kind →
 //! clock → what it names is here → its author may → epoch not followed → chunks are here → quota.
 
+use std::collections::hash_map::Entry::Vacant;
 use std::collections::{HashMap, HashSet};
+use std::pin::Pin;
 use std::sync::Arc;
 
 use strongroom_store::{Batch, BlobId};
@@ -16,11 +18,12 @@ use strongroom_wire::entry::{Entry, Hlc, Kind, Sealed};
 use strongroom_wire::ids::{AuthorKey, BucketId, ChunkId, DocumentTag, EntryId, VaultTag};
 use strongroom_wire::limits::{HLC_AHEAD_MAX_MS, REFERENCE_LIST_IDS_MAX};
 use strongroom_wire::problem::Problem;
+use tokio::sync::MutexGuard;
 
 use super::{Bucket, Buckets, Change, Reserved, State};
 use crate::refusal::Refusal;
 use crate::rows::{self, AuthorTip, ChunkRow, Meta, OVERHEAD, Place};
-use crate::store::{Store, now_millis, now_secs, random};
+use crate::store::{Store, now_millis, now_secs, offload, random};
 
 /// What one request brings.
 #[derive(Debug)]
@@ -46,53 +49,85 @@ impl Buckets {
     /// Judges and stores, in one batch. Where an entry is refused, the chunks that came with it
     /// are the bucket's all the same: the next try need not send them.
     pub async fn admit(
-        &self,
+        self: &Arc<Self>,
         bucket: &Arc<Bucket>,
         arriving: Arriving,
     ) -> Result<Admitted, Refusal> {
+        let submitted = if arriving.entries.len() > JUDGED_HERE_MAX {
+            let (this, bucket) = (self.clone(), bucket.clone());
+            // Thousands of hashes: not on a thread that serves sockets.
+            offload(move || this.judge_and_submit(&bucket, bucket.blocking_lock()?, arriving))
+                .await?
+        } else {
+            self.judge_and_submit(bucket, bucket.lock().await?, arriving)
+        };
+        self.finish(bucket, submitted?).await
+    }
+
+    /// The part under the bucket's lock. Others judge and submit while the disk is busy with what
+    /// comes out of it.
+    fn judge_and_submit(
+        &self,
+        bucket: &Arc<Bucket>,
+        mut state: MutexGuard<'_, State>,
+        arriving: Arriving,
+    ) -> Result<Submitted, Refusal> {
         let Arriving { entries, chunks, relayed, reserved } = arriving;
-        let mut state = bucket.lock().await?;
         let mut judging = Judging::new(&self.store, bucket, &mut state, &chunks)?;
         judging.relayed = relayed;
         match judging.run(entries) {
-            Ok(judged) => {
-                let numbers = self.store_judged(bucket, state, judged, reserved).await?;
-                Ok(numbers)
-            }
+            Ok(judged) => self.submit_judged(bucket, &mut state, judged, reserved),
             Err(refusal) if chunks.is_empty() => Err(refusal),
             Err(refusal) => {
-                let judged = Judging::new(&self.store, bucket, &mut state, &chunks)?;
-                let judged = judged.run(Vec::new())?;
-                self.store_judged(bucket, state, judged, reserved).await?;
-                Err(refusal)
+                let judging = Judging::new(&self.store, bucket, &mut state, &chunks)?;
+                let judged = judging.run(Vec::new())?;
+                let mut submitted = self.submit_judged(bucket, &mut state, judged, reserved)?;
+                submitted.refusal = Some(refusal);
+                Ok(submitted)
             }
         }
     }
 
-    async fn store_judged(
+    fn submit_judged(
         &self,
         bucket: &Arc<Bucket>,
-        mut state: tokio::sync::MutexGuard<'_, State>,
+        state: &mut State,
         judged: Judged,
         mut reserved: Reserved,
-    ) -> Result<Admitted, Refusal> {
+    ) -> Result<Submitted, Refusal> {
         reserved.resize(judged.new_bytes)?;
-        let Judged { batch, change, mut numbers, fresh, waits, .. } = judged;
-        let chunks = change.owned;
-        if batch.is_empty() {
-            drop(state);
-            if waits {
-                bucket.settled(&self.store).await?;
-            }
+        let Judged { batch, change, numbers, fresh, waits, freed, lost, .. } = judged;
+        let answer: Option<Answered> = if batch.is_empty() {
+            None
         } else {
-            let answer = bucket.submit(&self.store, &mut state, batch, change);
-            // Others judge and submit while the disk is busy with this batch.
-            drop(state);
-            answer.await?;
+            Some(Box::pin(bucket.submit(&self.store, state, batch, &change)))
+        };
+        let chunks = change.owned;
+        let refusal = None;
+        Ok(Submitted { answer, numbers, fresh, chunks, waits, freed, lost, reserved, refusal })
+    }
+
+    async fn finish(
+        self: &Arc<Self>,
+        bucket: &Arc<Bucket>,
+        submitted: Submitted,
+    ) -> Result<Admitted, Refusal> {
+        match submitted.answer {
+            Some(answer) => answer.await?,
+            None if submitted.waits => bucket.settled(&self.store).await?,
+            None => {}
         }
-        reserved.used();
-        self.metrics.entries_stored.add(fresh);
-        self.metrics.chunks_stored.add(chunks);
+        submitted.reserved.used();
+        bucket.vault.release(submitted.freed);
+        self.metrics.entries_stored.add(submitted.fresh);
+        self.metrics.chunks_stored.add(submitted.chunks);
+        if !submitted.lost.is_empty() {
+            self.delete_unowned(submitted.lost).await?;
+        }
+        if let Some(refusal) = submitted.refusal {
+            return Err(refusal);
+        }
+        let mut numbers = submitted.numbers;
         numbers.sort_unstable();
         numbers.dedup();
         Ok(Admitted { numbers })
@@ -114,6 +149,20 @@ impl Buckets {
             let arriving = Arriving { entries, chunks: Vec::new(), relayed: false, reserved };
             return self.admit(&bucket, arriving).await;
         }
+        let this = self.clone();
+        let (bucket, submitted) =
+            offload(move || this.judge_founding(id, vault, entries)).await??;
+        let admitted = self.finish(&bucket, submitted).await?;
+        self.metrics.buckets_total.one();
+        Ok(admitted)
+    }
+
+    fn judge_founding(
+        &self,
+        id: BucketId,
+        vault: VaultTag,
+        entries: Vec<Entry>,
+    ) -> Result<(Arc<Bucket>, Submitted), Refusal> {
         let genesis = entries.first().filter(|entry| entry.id() == id.genesis());
         let Some(genesis) = genesis else {
             return Err(Refusal::from(Problem::Malformed).because("the genesis comes first"));
@@ -126,21 +175,41 @@ impl Buckets {
         let reserved = vault_use.reserve(0)?;
         let meta = Meta::new(vault, random()?, now_secs());
         let bucket = Arc::new(Bucket::new(id, vault_use, meta, control));
-        let mut state = bucket.lock().await?;
+        let mut state = bucket.blocking_lock()?;
         let mut judging = Judging::new(&self.store, &bucket, &mut state, &[])?;
         judging.founding = true;
         let mut judged = judging.run(entries)?;
         judged.batch.put(rows::holding(vault, id), Vec::new());
         judged.change.founds = true;
-        let admitted = self.store_judged(&bucket, state, judged, reserved).await?;
-        self.metrics.buckets_total.one();
-        Ok(admitted)
+        let submitted = self.submit_judged(&bucket, &mut state, judged, reserved)?;
+        drop(state);
+        Ok((bucket, submitted))
     }
 
     fn meta_of(&self, id: BucketId) -> Result<Option<Meta>, Refusal> {
         let row = self.store.rows.get(&rows::meta(id))?;
         row.map(|row| Meta::decode(&row).map_err(|_| super::damaged())).transpose()
     }
+}
+
+/// Entries of one request that are judged on the thread that serves the socket.
+const JUDGED_HERE_MAX: usize = 32;
+
+type Answered = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
+
+/// A batch on its way to the disk, and what is to be done when it is there.
+struct Submitted {
+    answer: Option<Answered>,
+    numbers: Vec<u64>,
+    fresh: u64,
+    chunks: u64,
+    waits: bool,
+    /// Bytes a purge gave back, and blobs that may have lost their last owner by it.
+    freed: u64,
+    lost: Vec<BlobId>,
+    reserved: Reserved,
+    /// The entries' refusal, where only their chunks were stored.
+    refusal: Option<Refusal>,
 }
 
 /// One request's entries on their way to a batch. Nothing of the state is changed before all of
@@ -171,6 +240,9 @@ struct Judged {
     new_bytes: u64,
     /// Entries of the request are in batches that are not durable yet.
     waits: bool,
+    /// See [`Submitted`].
+    freed: u64,
+    lost: Vec<BlobId>,
 }
 
 fn refuse(entry: &Entry, error: ControlError) -> Refusal {
@@ -179,11 +251,11 @@ fn refuse(entry: &Entry, error: ControlError) -> Refusal {
         ControlError::Deactivated => Problem::Forbidden,
         _ => Problem::InvalidEntry,
     };
-    Refusal::entry(problem, entry.id(), error)
+    Refusal::entry(problem, entry.id(), &error)
 }
 
 fn invalid(entry: &Entry, reason: &str) -> Refusal {
-    Refusal::entry(Problem::InvalidEntry, entry.id(), reason)
+    Refusal::entry(Problem::InvalidEntry, entry.id(), &reason)
 }
 
 impl<'a> Judging<'a> {
@@ -222,6 +294,8 @@ impl<'a> Judging<'a> {
             fresh: 0,
             new_bytes: 0,
             waits: false,
+            freed: 0,
+            lost: Vec::new(),
         };
         let fresh = self.drop_known(entries, &mut judged)?;
         if !(fresh.is_empty() && self.chunks.is_empty()) && self.state.control.is_deactivated() {
@@ -243,7 +317,7 @@ impl<'a> Judging<'a> {
             tips.get(author).copied().flatten().map(|tip| Tip { seq: tip.seq, id: tip.id })
         };
         let fresh = authenticate(self.bucket, fresh, known)
-            .map_err(|e| Refusal::entry(Problem::InvalidEntry, e.entry, e.reason))?;
+            .map_err(|e| Refusal::entry(Problem::InvalidEntry, e.entry, &e.reason))?;
         let count = fresh.len();
         for (at, entry) in fresh.into_iter().enumerate() {
             let tip = tips.entry(entry.header().author).or_default();
@@ -286,8 +360,8 @@ impl<'a> Judging<'a> {
         let mut tips = HashMap::new();
         for entry in fresh {
             let author = entry.header().author;
-            if !tips.contains_key(&author) {
-                tips.insert(author, self.state.tip(self.store, self.bucket, author)?);
+            if let Vacant(place) = tips.entry(author) {
+                place.insert(self.state.tip(self.store, self.bucket, author)?);
             }
         }
         Ok(tips)
@@ -317,7 +391,7 @@ impl<'a> Judging<'a> {
             return Err(invalid(entry, "its sealed part is missing"));
         }
         if matches!(header.kind, Kind::Message | Kind::Segment) {
-            return Err(Refusal::entry(Problem::Unsupported, entry.id(), "unknown kind"));
+            return Err(Refusal::entry(Problem::Unsupported, entry.id(), &"unknown kind"));
         }
         self.check_epoch(entry)?;
         if header.kind.is_control() {
@@ -381,8 +455,10 @@ impl<'a> Judging<'a> {
         let header = entry.header();
         let clear = Clear::decode(header.kind, entry.clear())
             .map_err(|_| refuse(entry, ControlError::Form))?;
-        if let Clear::Version(references) = &clear {
-            self.refer(entry, references, judged)?;
+        match &clear {
+            Clear::Version(references) => self.refer(entry, references, judged)?,
+            Clear::Purge { entries, chunks } => self.purge(entry, entries, chunks, judged)?,
+            _ => {}
         }
         self.count_document(header.document, judged)?;
         let meta = &mut judged.change.meta;
@@ -446,6 +522,58 @@ impl<'a> Judging<'a> {
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Drops what a purge names: sealed parts, of which the hash stays, and chunks. Headers and
+    /// clear parts stay, so the set of entries does not change.
+    fn purge(
+        &self,
+        entry: &Entry,
+        entries: &[EntryId],
+        chunks: &[ChunkId],
+        judged: &mut Judged,
+    ) -> Result<(), Refusal> {
+        for id in entries {
+            let place = self.state.place(self.store, self.bucket, *id)?;
+            let place = place.ok_or_else(|| refuse(entry, ControlError::Missing))?;
+            let key = rows::arrival(self.bucket, place.number);
+            // What is still on its way to the disk cannot be purged in the same breath.
+            let row = self.store.rows.get(&key)?;
+            let row = row.ok_or_else(|| refuse(entry, ControlError::Missing))?;
+            let Some((flags, stored)) = row.split_first() else { return Err(super::damaged()) };
+            let old = Entry::decode(stored).map_err(|_| super::damaged())?;
+            if old.header().kind.is_control() {
+                return Err(invalid(entry, "purges a part of the control log"));
+            }
+            let kept = old.without_sealed().encode();
+            let less = stored.len().saturating_sub(kept.len()) as u64;
+            judged.change.meta.entry_bytes = judged.change.meta.entry_bytes.saturating_sub(less);
+            judged.freed += less;
+            judged.batch.put(key, [&[*flags][..], &kept].concat());
+        }
+        for id in chunks {
+            self.purge_chunk(*id, judged)?;
+        }
+        Ok(())
+    }
+
+    fn purge_chunk(&self, id: ChunkId, judged: &mut Judged) -> Result<(), Refusal> {
+        if judged.lost.contains(&BlobId(id.0)) {
+            return Ok(());
+        }
+        let Some(row) = self.state.chunk(self.store, self.bucket, id)? else { return Ok(()) };
+        judged.batch.delete(rows::chunk(self.bucket, id));
+        judged.batch.delete(rows::owner(id, self.bucket));
+        if row.orphan_since != 0 {
+            judged.batch.delete(rows::orphan(row.orphan_since, self.bucket, id));
+        }
+        let meta = &mut judged.change.meta;
+        meta.chunks = meta.chunks.saturating_sub(1);
+        meta.chunk_bytes = meta.chunk_bytes.saturating_sub(u64::from(row.len));
+        judged.freed += u64::from(row.len) + OVERHEAD;
+        judged.change.chunks.push((id, None));
+        judged.lost.push(BlobId(id.0));
         Ok(())
     }
 

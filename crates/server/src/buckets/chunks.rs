@@ -25,7 +25,7 @@ impl Buckets {
     /// Makes chunks durable, then the bucket's, together with the entries of the same request.
     /// The quota is asked before anything is written.
     pub async fn store(
-        &self,
+        self: &Arc<Self>,
         bucket: &Arc<Bucket>,
         chunks: Vec<ArrivedChunk>,
         entries: Vec<strongroom_wire::entry::Entry>,
@@ -120,7 +120,7 @@ impl Buckets {
             batch.put(rows::chunk(bucket.id, *id), young.encode());
             change.chunks.push((*id, Some(young)));
         }
-        let answer = bucket.submit(&self.store, &mut state, batch, change);
+        let answer = bucket.submit(&self.store, &mut state, batch, &change);
         drop(state);
         answer.await
     }
@@ -174,7 +174,7 @@ impl Buckets {
         change.meta.chunks = change.meta.chunks.saturating_sub(1);
         change.meta.chunk_bytes = change.meta.chunk_bytes.saturating_sub(u64::from(row.len));
         change.chunks.push((chunk, None));
-        let answer = bucket.submit(&self.store, &mut state, batch, change);
+        let answer = bucket.submit(&self.store, &mut state, batch, &change);
         drop(state);
         answer.await?;
         bucket.vault.release(u64::from(row.len) + OVERHEAD);
@@ -184,7 +184,10 @@ impl Buckets {
     }
 
     /// Deletes those of these blobs that no bucket owns.
-    async fn delete_unowned(self: &Arc<Self>, blobs: Vec<BlobId>) -> Result<u64, Refusal> {
+    pub(super) async fn delete_unowned(
+        self: &Arc<Self>,
+        blobs: Vec<BlobId>,
+    ) -> Result<u64, Refusal> {
         let _gate = self.blob_gate.write().await;
         let this = self.clone();
         offload(move || {

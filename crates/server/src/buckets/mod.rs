@@ -190,7 +190,7 @@ impl Bucket {
         store: &Store,
         state: &mut State,
         mut batch: Batch,
-        change: Change,
+        change: &Change,
     ) -> impl Future<Output = Result<(), Refusal>> + use<> {
         let mut meta = change.meta;
         meta.revision += 1;
@@ -202,7 +202,7 @@ impl Bucket {
             batch.expect_equals(key.clone(), std::mem::take(&mut state.meta_row));
         }
         batch.put(key, row.clone());
-        state.apply(meta, row, &change);
+        state.apply(meta, row, change);
         let published = Published {
             log: meta.log,
             arrivals: meta.arrivals,
@@ -226,18 +226,28 @@ impl Bucket {
     }
 
     /// The state, for judging and submitting one batch.
-    async fn lock(self: &Arc<Self>) -> Result<tokio::sync::MutexGuard<'_, State>, Refusal> {
-        let mut state = self.state.lock().await;
+    async fn lock(&self) -> Result<tokio::sync::MutexGuard<'_, State>, Refusal> {
+        self.up_to_date(self.state.lock().await)
+    }
+
+    /// The same, on a thread that may wait.
+    fn blocking_lock(&self) -> Result<tokio::sync::MutexGuard<'_, State>, Refusal> {
+        self.up_to_date(self.state.blocking_lock())
+    }
+
+    fn up_to_date<'a>(
+        &self,
+        mut state: tokio::sync::MutexGuard<'a, State>,
+    ) -> Result<tokio::sync::MutexGuard<'a, State>, Refusal> {
         if self.dead.load(Ordering::Acquire) {
             return Err(Problem::Busy.into());
         }
-        let durable = self.lock_published().revision;
-        state.settle(durable);
+        state.settle(self.lock_published().revision);
         Ok(state)
     }
 
     /// Waits until everything submitted before this call is durable.
-    async fn settled(self: &Arc<Self>, store: &Store) -> Result<(), Refusal> {
+    async fn settled(&self, store: &Store) -> Result<(), Refusal> {
         // An empty batch waits for those submitted before it.
         store.commit(Batch::new()).await?;
         if self.dead.load(Ordering::Acquire) { Err(Problem::Busy.into()) } else { Ok(()) }
@@ -436,7 +446,7 @@ impl Buckets {
         let bucket = Arc::new(bucket);
         bucket.used_at.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         held.insert(bucket.id, bucket.clone());
-        self.metrics.buckets_cached.set(held.len() as i64);
+        self.metrics.buckets_cached.set(held.len());
         bucket
     }
 

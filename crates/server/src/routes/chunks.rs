@@ -120,10 +120,7 @@ pub async fn read(
     let (bucket, chunk) = (BucketId::from_base32(&bucket)?, ChunkId::from_base32(&chunk)?);
     let bucket = call.bucket(bucket, &[Action::Pull]).await?;
     let len = provider.buckets.chunk_len(bucket.id, chunk)?.ok_or(Problem::NotFound)?;
-    let range = match asked_range(&call.headers, u64::from(len)) {
-        Ok(range) => range,
-        Err(()) => return Ok(outside(len)),
-    };
+    let Ok(range) = asked_range(&call.headers, u64::from(len)) else { return Ok(outside(len)) };
     let (start, end) = range.unwrap_or((0, u64::from(len)));
     let room = provider.answers.take((end - start) as usize).await?;
     let bytes = provider.buckets.read_chunk(chunk, start..end).await?;

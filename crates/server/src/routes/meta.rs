@@ -33,7 +33,7 @@ pub async fn healthz(State(provider): State<Provider>) -> Answer {
     responses((status = 200, description = "Counts", content_type = "text/plain"))
 )]
 pub async fn metrics(State(provider): State<Provider>) -> Response {
-    provider.metrics.sessions.set(provider.sessions.len() as i64);
+    provider.metrics.sessions.set(provider.sessions.len());
     answer(StatusCode::OK, PROMETHEUS, provider.metrics.render())
 }
 

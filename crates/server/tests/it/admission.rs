@@ -1,6 +1,7 @@
 //! What a provider asks of entries: a table of refusals, each beside what is let through. All or
 //! nothing: a request with one bad entry leaves no trace.
 
+use strongroom_wire::api::VaultTerms;
 use strongroom_wire::capability::{Action, Actions};
 use strongroom_wire::clear::{Clear, References, Revoke, RevokeTarget};
 use strongroom_wire::entry::{Entry, Header, Hlc, Kind};
@@ -54,7 +55,7 @@ async fn a_bad_entry_is_named_and_nothing_of_its_request_is_kept() {
     let (reader, _, member_entry) = scene.bucket.grant(Actions::PULL);
     scene.bring(&[member_entry]).await.expect(200);
     let first = scene.bucket.author.version(50, References::NONE);
-    scene.bring(&[first.clone()]).await.expect(200);
+    scene.bring(std::slice::from_ref(&first)).await.expect(200);
     let stored = scene.count().await;
     let author = scene.bucket.author.clone();
 
@@ -230,7 +231,7 @@ async fn a_writer_who_missed_an_epoch_is_told_the_newer_one() {
     let epoch = author.finish(header, &epoch_clear(2, vec![old.epoch]), noise(100));
     author.epoch = epoch.id();
     // In the same request, what stands before the new epoch is not late yet.
-    scene.bring(&[epoch.clone()]).await.expect(200);
+    scene.bring(std::slice::from_ref(&epoch)).await.expect(200);
     let mut late = scene.bucket.author.clone();
     late.epoch = old.epoch;
     let reply = scene.bring(&[late.version(30, References::NONE)]).await;
@@ -252,7 +253,7 @@ async fn a_deactivated_bucket_is_for_pulling_only_at_once() {
     header.parents = vec![scene.bucket.founding[2].id()];
     let clear = Clear::Revoke(Revoke { targets: vec![RevokeTarget::Bucket], cutoffs: vec![] });
     let revoke = author.finish(header, &clear, noise(20));
-    scene.bring(&[revoke.clone()]).await.expect(200);
+    scene.bring(std::slice::from_ref(&revoke)).await.expect(200);
     scene.bring(&[revoke]).await.expect(200); // its retry
     let late = scene.bucket.author.version(30, References::NONE);
     scene.bring(&[late]).await.refused(403, "forbidden");
@@ -274,7 +275,7 @@ async fn a_version_needs_its_chunks_under_this_bucket() {
     scene.client.call(&elsewhere, "PUT", &path(&other), bytes.clone()).await.expect(201);
 
     let version = scene.bucket.author.version(30, References::Chunks(vec![hash]));
-    let reply = scene.bring(&[version.clone()]).await;
+    let reply = scene.bring(std::slice::from_ref(&version)).await;
     reply.refused(422, "missing-chunk");
     assert_eq!(reply.problem()["chunk"], hash.to_base32());
     scene.client.call(&scene.session, "PUT", &path(&scene.bucket), bytes).await.expect(201);
@@ -435,5 +436,44 @@ async fn parents_come_first() {
     reply.refused(422, "invalid-entry");
     assert_eq!(reply.problem()["entry"], child.id().to_base32());
     scene.bring(&[parent, child]).await.expect(200);
+    scene.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_purge_drops_sealed_parts_and_chunks_and_keeps_headers() {
+    let mut scene = Scene::set().await;
+    let (id, bytes) = chunk(7_000);
+    let path = scene.bucket.path(&format!("/chunks/{}", id.to_base32()));
+    scene.client.call(&scene.session, "PUT", &path, bytes).await.expect(201);
+    let old = scene.bucket.author.version(900, References::Chunks(vec![id]));
+    let kept = scene.bucket.author.version(900, References::NONE);
+    scene.bring(&[old.clone(), kept.clone()]).await.expect(200);
+    let used = async || {
+        let reply = scene.client.call(&scene.vault.session, "GET", "/vault", "").await.expect(200);
+        VaultTerms::decode(&reply.body).unwrap().used_bytes
+    };
+    let before = used().await;
+    let purge = |entries: Vec<EntryId>, chunks| {
+        let mut author = scene.bucket.author.clone();
+        let header = author.header(Kind::Purge, DocumentTag::ZERO);
+        author.finish(header, &Clear::Purge { entries, chunks }, noise(20))
+    };
+    for (why, bad) in [
+        ("unknown", purge(vec![EntryId([3; 32])], vec![])),
+        ("control log", purge(vec![scene.bucket.founding[2].id()], vec![])),
+    ] {
+        let reply = scene.bring(&[bad]).await;
+        assert_eq!(reply.status, 422, "{why}");
+    }
+    let good = purge(vec![old.id()], vec![id]);
+    let len = good.encode().len() as u64;
+    scene.bring(&[good]).await.expect(200);
+    let got = exchange(&scene.client, &scene.session, &scene.bucket, &[since(None)]).await;
+    assert_eq!(got.entries[3], old.without_sealed(), "the header is still checkable");
+    assert_eq!(got.entries[4], kept);
+    scene.client.call(&scene.session, "GET", &path, "").await.refused(404, "not-found");
+    // 900 bytes became a hash of 32; both are CBOR.
+    let entry = 900 + 3 - (32 + 3);
+    assert_eq!(used().await, before - 7_000 - 256 - entry + len + 256);
     scene.running.stop().await;
 }

@@ -54,7 +54,7 @@ async fn a_head_of_ten_gigabytes_ends_at_64_kib() {
         let told = answer.is_empty() || answer.contains(" 431 ") || answer.contains(" 414 ");
         assert!(told, "{answer}");
     }
-    let many: String = (0..101).map(|at| format!("x{at}: y\r\n")).collect();
+    let many = "x: y\r\n".repeat(101);
     let mut stream = connect(running.address()).await;
     let head = format!("GET /healthz HTTP/1.1\r\nhost: a\r\n{many}\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -172,7 +172,7 @@ async fn bombs_in_cbor_are_refused_before_anything_is_made_of_them() {
 async fn when_all_places_are_taken_those_under_way_go_on() {
     let running = Running::start(hasty(|tuning| {
         tuning.connections_max = 20;
-        tuning.idle = Duration::from_secs(600);
+        tuning.idle = Duration::from_mins(10);
     }))
     .await;
     let client = running.client().await;

@@ -7,6 +7,7 @@ use strongroom_wire::api::{
     Holding, RecordPut, VaultTerms, decode_records, encode_have, record_read_input,
 };
 use strongroom_wire::clear::References;
+use strongroom_wire::entry::Entry;
 use strongroom_wire::fingerprint::SetSum;
 use strongroom_wire::frame::{Frame, write_chunk};
 use strongroom_wire::ids::RecordId;
@@ -58,7 +59,7 @@ async fn whole_walk(running: &Running, client: &Client) {
     let hello = Frame::Hello { formats: vec![0], salt: [9; 16] };
     let sent = [hello.clone(), Frame::Entries(vec![version.clone()]), since(None)];
     let got = exchange(client, &session, &bucket, &sent).await;
-    let founding: Vec<_> = bucket.founding.iter().map(|entry| entry.id()).collect();
+    let founding: Vec<_> = bucket.founding.iter().map(Entry::id).collect();
     assert_eq!(got.ids(), founding, "all but what this request brought");
     let cursor = got.cursor.unwrap();
     assert_eq!((cursor.at, got.more), (4, false));
