@@ -10,6 +10,7 @@
 
 mod batch;
 mod blobs;
+#[cfg(any(feature = "sqlite", feature = "local"))]
 mod checksum;
 #[cfg(feature = "testing")]
 pub mod conformance;

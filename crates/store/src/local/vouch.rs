@@ -31,7 +31,7 @@ const LIST_LEN_MAX: u64 = 64 << 20;
 /// tables is a new index.
 pub(super) fn index_files(dir: &Path) -> Result<(), StoreError> {
     let Some(current) = read(&dir.join("current"), LIST_LEN_MAX)? else {
-        let tables = fs::read_dir(dir.join("tables")).map(Iterator::count).unwrap_or(0);
+        let tables = fs::read_dir(dir.join("tables")).map_or(0, Iterator::count);
         return if tables == 0 { Ok(()) } else { Err(damaged("current: it is gone")) };
     };
     if current.len() != CURRENT_LEN || current.last() != Some(&0) {
