@@ -45,6 +45,6 @@ pub use listener::Peer;
 pub use metrics::{Counter, Gauge, Metrics};
 pub use provider::Provider;
 pub use refusal::Refusal;
-pub use serve::{Ready, open, serve, serve_provider, serve_until};
+pub use serve::{Ready, open, serve, serve_provider, serve_until, serve_wrapped};
 
 use routes::base64url;

@@ -60,6 +60,17 @@ pub async fn serve_provider(
     ready: impl FnOnce(Ready),
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
+    serve_wrapped(provider, |router| router, ready, stop).await
+}
+
+/// The same, with something of the caller's around the routes: for tests that stand between a
+/// device and its provider.
+pub async fn serve_wrapped(
+    provider: Provider,
+    wrap: impl FnOnce(axum::Router) -> axum::Router,
+    ready: impl FnOnce(Ready),
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
     let config = provider.config.clone();
     refuse_plain_beyond_loopback(&config)?;
     let tls = config.tls.as_ref().map(tls::acceptor).transpose()?;
@@ -88,7 +99,8 @@ pub async fn serve_provider(
         thumbprint: identity.thumbprint(),
     });
     let house = tokio::spawn(provider.clone().keep_house());
-    let listener = Listener::new(provider.router(), tls, config.tuning.clone(), provider.metrics());
+    let routes = wrap(provider.router());
+    let listener = Listener::new(routes, tls, config.tuning.clone(), provider.metrics());
     listener.run(socket, stop).await;
     house.abort();
     // Everything acknowledged is durable; this waits for what is still on its way to the disk.
