@@ -9,10 +9,14 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+pub mod checkpoint;
 pub mod document;
 pub mod founding;
 pub mod joining;
 pub mod keylog;
 pub mod keyring;
+pub mod merge;
+pub mod names;
 pub mod parts;
+pub mod tree;
 pub mod writer;

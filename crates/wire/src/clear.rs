@@ -40,6 +40,21 @@ impl Floors {
         Self { generation: 1, suites: vec![1], argon_memory_kib: 65_536, argon_passes: 3 }
     }
 
+    /// Whether nothing of `self` is below `before`: floors only rise, lists of suites only narrow.
+    ///
+    /// ```
+    /// use strongroom_wire::clear::Floors;
+    /// let (low, mut high) = (Floors::suite_1(), Floors::suite_1());
+    /// high.argon_passes += 1;
+    /// assert!(high.rise_from(&low) && low.rise_from(&low) && !low.rise_from(&high));
+    /// ```
+    pub fn rise_from(&self, before: &Self) -> bool {
+        self.generation >= before.generation
+            && self.suites.iter().all(|suite| before.suites.contains(suite))
+            && self.argon_memory_kib >= before.argon_memory_kib
+            && self.argon_passes >= before.argon_passes
+    }
+
     /// Writes `[generation, suites, memory, passes]`.
     pub fn write(&self, w: &mut Writer) {
         w.array(4).uint(u64::from(self.generation)).array(self.suites.len());

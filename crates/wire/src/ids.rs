@@ -156,6 +156,7 @@ id_type!(RecordId, 32, "rec", "Where a recovery record lies at one provider.");
 id_type!(SessionId, 16, "ses", "One session with one provider process.");
 id_type!(AuthorKey, 32, "aut", "Ed25519 public key of one device in one bucket.");
 id_type!(PublicKey, 32, "key", "Any other Ed25519 public key.");
+id_type!(KeyEventId, 32, "kev", "BLAKE3 of the statement of one key-log event.");
 id_type!(Thumbprint, 32, "thp", "RFC 7638 thumbprint (SHA-256) of a provider's key.");
 
 impl EntryId {

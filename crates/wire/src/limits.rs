@@ -152,3 +152,34 @@ pub const SESSION_OPEN_LEN_MAX: usize = 1_280;
 
 /// Bytes of the answer to it; the largest holds an X-Wing ciphertext and a signature.
 pub const SESSION_ANSWER_LEN_MAX: usize = 1_280;
+
+/// Events in one key log. A person who adds or removes a device every week fills it in 80 years.
+pub const KEY_LOG_EVENTS_MAX: usize = 4_096;
+
+/// Bytes of one key-log event, signatures included. The largest wraps an agree seed to 64 devices.
+pub const KEY_LOG_EVENT_LEN_MAX: usize = 98_304;
+
+/// Root keys of one principal.
+pub const ROOT_KEYS_MAX: usize = 8;
+
+/// Devices of one principal at the same time.
+pub const DEVICES_MAX: usize = 64;
+
+/// Aliases of one principal at the same time.
+pub const ALIASES_MAX: usize = 64;
+
+/// ASCII bytes of one alias.
+pub const ALIAS_LEN_MAX: usize = 512;
+
+/// Cutoffs in one retirement of a device: chains it wrote, in any number of buckets.
+pub const DEVICE_CUTOFFS_MAX: usize = 512;
+
+/// Authors one checkpoint lists; with the members below it must fit a sealed part. More changed
+/// authors are listed by the next checkpoints.
+pub const CHECKPOINT_AUTHORS_MAX: usize = 512;
+
+/// Members whose key-log heads one checkpoint names.
+pub const CHECKPOINT_MEMBERS_MAX: usize = 256;
+
+/// Headers on each side of a fork proof: how far the next signature may be from the fork.
+pub const FORK_PROOF_HEADERS_MAX: usize = 1_024;

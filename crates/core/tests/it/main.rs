@@ -1,0 +1,22 @@
+//! One binary for all integration tests of this crate: what a member can work out, against golden
+//! files and as stories.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod alices;
+mod arbitrary;
+mod checkpoint;
+mod document;
+mod founding;
+#[path = "../../../wire/tests/it/golden.rs"]
+mod golden;
+mod joining;
+mod keylog;
+mod make_checkpoint;
+mod make_document;
+mod make_keylog;
+mod make_names;
+mod names;
+mod people;
+mod tree;
+mod vectors;
+mod writer;

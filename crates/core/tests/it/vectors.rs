@@ -1,0 +1,134 @@
+//! Every golden file of this crate's formats, against its decoder.
+
+use serde_json::Value;
+use strongroom_core::checkpoint::{Checkpoint, CheckpointError, ForkProof, ForkProofError};
+use strongroom_core::keylog::{Genesis, KeyLog, KeyLogFault, SignedEvent};
+use strongroom_core::names::{BucketPath, NameError, check_name};
+use strongroom_wire::cbor::CborError;
+
+use crate::golden::{Outcome, bytes, hex, run, unfold};
+
+/// The name of a CBOR error in golden files.
+pub fn cbor_name(error: CborError) -> String {
+    let name = match error {
+        CborError::Cut => "cut",
+        CborError::NotCanonical => "not canonical",
+        CborError::Type => "type",
+        CborError::Limit => "limit",
+        CborError::Order => "order",
+        CborError::Utf8 => "utf8",
+        CborError::Trailing => "trailing",
+        CborError::Unknown => "unknown",
+    };
+    name.to_owned()
+}
+
+/// The name of a key log's fault in golden files.
+pub fn fault_name(fault: KeyLogFault) -> String {
+    let name = match fault {
+        KeyLogFault::Form(error) => return cbor_name(error),
+        KeyLogFault::Suite => "suite",
+        KeyLogFault::Prev => "prev",
+        KeyLogFault::Time => "time",
+        KeyLogFault::Signer => "signer",
+        KeyLogFault::Signature => "signature",
+        KeyLogFault::Device => "device",
+        KeyLogFault::Possession => "possession",
+        KeyLogFault::Kem => "kem",
+        KeyLogFault::Number => "number",
+        KeyLogFault::Wraps => "wraps",
+        KeyLogFault::Roots => "roots",
+        KeyLogFault::Floors => "floors",
+        KeyLogFault::Alias => "alias",
+        KeyLogFault::Closed => "closed",
+        KeyLogFault::TooMany => "too many",
+    };
+    name.to_owned()
+}
+
+fn checkpoint_name(error: CheckpointError) -> String {
+    match error {
+        CheckpointError::Form(error) => cbor_name(error),
+        CheckpointError::Root => "root".to_owned(),
+    }
+}
+
+fn fork_name(error: ForkProofError) -> String {
+    match error {
+        ForkProofError::Form(error) => cbor_name(error),
+        ForkProofError::Chain => "chain".to_owned(),
+        ForkProofError::Signature => "signature".to_owned(),
+        ForkProofError::NoFork => "no fork".to_owned(),
+    }
+}
+
+/// The name of a name's error in golden files.
+fn name_name(error: NameError) -> String {
+    let name = match error {
+        NameError::Empty => "empty",
+        NameError::TooLong => "too long",
+        NameError::Slash => "slash",
+        NameError::Nul => "nul",
+        NameError::Dots => "dots",
+        NameError::NotUtf8 => "not utf8",
+        NameError::NotAbsolute => "not absolute",
+        NameError::PathTooLong => "path too long",
+        NameError::TooDeep => "too deep",
+    };
+    name.to_owned()
+}
+
+fn decode_log(case: &Value) -> Outcome {
+    let events: Vec<_> = case["events"].as_array().unwrap().iter().map(unfold).collect();
+    match KeyLog::verify(&unfold(&case["genesis"]), &events) {
+        Ok(log) => {
+            assert_eq!(case["principal"], hex(&log.principal().0), "{}", case["name"]);
+            assert_eq!(case["head"], hex(&log.head().0), "{}", case["name"]);
+            Ok(Vec::new())
+        }
+        Err(error) => {
+            assert_eq!(case["at"], error.at, "{}: another event", case["name"]);
+            Err(fault_name(error.fault))
+        }
+    }
+}
+
+fn decode(decoder: &str, case: &Value) -> Outcome {
+    match decoder {
+        "key log" => decode_log(case),
+        "key log genesis" => {
+            Genesis::decode(&bytes(case)).map(|genesis| genesis.encode()).map_err(fault_name)
+        }
+        "key log event" => {
+            SignedEvent::decode(&bytes(case)).map(|event| event.encode()).map_err(fault_name)
+        }
+        "checkpoint body" => {
+            Checkpoint::decode(&bytes(case)).map(|it| it.encode()).map_err(checkpoint_name)
+        }
+        "fork proof" => ForkProof::decode(&bytes(case)).map(|it| it.encode()).map_err(fork_name),
+        "name" => {
+            let input = bytes(case);
+            let name = strongroom_core::names::name_from_bytes(&input).map_err(name_name)?;
+            assert_eq!(check_name(name), Ok(()));
+            Ok(name.as_bytes().to_vec())
+        }
+        "path" => {
+            let text = String::from_utf8(bytes(case)).unwrap();
+            text.parse::<BucketPath>().map(|it| it.to_string().into_bytes()).map_err(name_name)
+        }
+        other => panic!("no decoder is called {other}"),
+    }
+}
+
+/// Good and broken cases there must be at least. These numbers only grow.
+const COUNTS: [(&str, usize, usize); 3] =
+    [("key-log", 10, 74), ("checkpoint", 5, 20), ("names", 17, 25)];
+
+#[test]
+fn every_case_ends_as_its_file_says() {
+    for (subject, good_min, broken_min) in COUNTS {
+        let (good, broken) = run(subject, decode);
+        println!("{subject}: {good} good, {broken} broken");
+        assert!(good >= good_min && broken >= broken_min, "cases of {subject} were lost");
+    }
+}
