@@ -49,8 +49,7 @@ pub(super) struct Home {
     dir: PathBuf,
     salt: [u8; 32],
     head: File,
-    // Held for its lock.
-    _lock: File,
+    lock: File,
 }
 
 impl Home {
@@ -70,7 +69,7 @@ impl Home {
             Err(error) => return Err(io("read the file STORE")(error)),
         };
         let head = open_file(&dir.join("HEAD")).map_err(io("open the file HEAD"))?;
-        Ok(Self { dir: dir.to_owned(), salt, head, _lock: lock })
+        Ok(Self { dir: dir.to_owned(), salt, head, lock })
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -111,6 +110,14 @@ impl Home {
 
     fn head_check(&self, bytes: &[u8]) -> [u8; 8] {
         first8(&blake3::keyed_hash(&self.salt, bytes))
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that another thread is just starting has a copy of the
+        // file until it executes its program, and would keep the store locked that long.
+        let _ = flock(&self.lock, FlockOperation::Unlock);
     }
 }
 
