@@ -204,7 +204,8 @@ impl Vault {
             if !batch.restamps.is_empty() {
                 self.restamp(bucket, &batch.restamps)?;
             }
-            drop(committed.send(()));
+            // The sending room may have ended; what is committed stays in the outbox.
+            let _ = committed.send(());
         }
         Ok(())
     }

@@ -5,7 +5,7 @@
 //! Bytes: docs/spec/document.md, "Internal documents".
 
 use strongroom_wire::cbor::{CborError, Reader, Writer};
-use strongroom_wire::ids::{BucketId, Thumbprint, VaultTag};
+use strongroom_wire::ids::BucketId;
 use strongroom_wire::limits::{CAPABILITY_LEN_MAX, CHAIN_LEN_MAX};
 use zeroize::Zeroizing;
 
@@ -19,8 +19,6 @@ pub const SETTINGS: &str = "strongroom/settings";
 pub const KEY_LOG: &str = "strongroom/keylog";
 /// Documents of the vault's bucket, one a bucket.
 pub const BUCKET: &str = "strongroom/bucket/";
-/// Documents of the vault's bucket, one a provider.
-pub const PROVIDER: &str = "strongroom/provider/";
 
 /// What all devices of a person know about one bucket.
 #[derive(Debug, Clone)]
@@ -67,43 +65,6 @@ impl BucketDocument {
             tag_key: Zeroizing::new(r.bytes_exact()?),
             root_wrap: r.bytes(4_096)?.to_vec(),
             default: r.bool()?,
-        };
-        r.end()?;
-        Ok(document)
-    }
-}
-
-/// What all devices of a person know about one provider.
-#[derive(Debug, Clone)]
-pub struct ProviderDocument {
-    /// Its address.
-    pub url: String,
-    /// Its key.
-    pub key: Thumbprint,
-    /// The vault's name there.
-    pub vault: VaultTag,
-    /// Seed of the vault's root key there.
-    pub vault_seed: Zeroizing<[u8; 32]>,
-}
-
-impl ProviderDocument {
-    /// The canonical bytes.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::new();
-        w.array(4).text(&self.url).bytes(&self.key.0).bytes(&self.vault.0);
-        w.bytes(&*self.vault_seed);
-        w.into_bytes()
-    }
-
-    /// Reads the canonical bytes.
-    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
-        let mut r = Reader::new(bytes);
-        r.array_exact(4)?;
-        let document = Self {
-            url: r.text(2_048)?.to_owned(),
-            key: Thumbprint(r.bytes_exact()?),
-            vault: VaultTag(r.bytes_exact()?),
-            vault_seed: Zeroizing::new(r.bytes_exact()?),
         };
         r.end()?;
         Ok(document)

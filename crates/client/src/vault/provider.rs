@@ -16,7 +16,6 @@ use strongroom_wire::ids::{BucketId, PrincipalId, VaultTag};
 use strongroom_wire::limits::{CAPABILITY_LEN_MAX, CHAIN_LEN_MAX};
 use zeroize::Zeroizing;
 
-use super::documents::{PROVIDER, ProviderDocument};
 use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Quiet;
@@ -130,17 +129,6 @@ impl Vault {
         self.replica.put(&mut batch, keys::remote(record.no), &record)?;
         self.replica.rows().commit(batch)?;
         drop(lock);
-        let document = ProviderDocument {
-            url: record.url.clone(),
-            key: record.key,
-            vault,
-            vault_seed: record.vault_seed.clone(),
-        };
-        let bucket = self.vault_bucket()?;
-        let print = blake3::hash(record.url.as_bytes());
-        let text = format!("{PROVIDER}{}", strongroom_wire::ids::base32(print.as_bytes()));
-        let change = self.internal_change(&bucket, &text, document.encode())?;
-        self.write(&bucket, vec![change])?;
         Ok(record)
     }
 

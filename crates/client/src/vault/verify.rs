@@ -239,7 +239,7 @@ impl AuthorsSeen {
 
 /// What the clear part refers to must be what the sealed part needs: a version that lies about its
 /// chunks would have them collected at the provider.
-fn references_match(entry: &Entry, body: &VersionBody) -> Result<(), String> {
+pub(super) fn references_match(entry: &Entry, body: &VersionBody) -> Result<(), String> {
     let malformed = || "its clear part is malformed".to_owned();
     let Ok(Clear::Version(references)) = Clear::decode(Kind::Version, entry.clear()) else {
         return Err(malformed());
