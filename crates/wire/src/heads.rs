@@ -20,7 +20,7 @@ use crate::ids::EntryId;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Heads {
     heads: BTreeMap<EntryId, Hlc>,
-    /// Named as parents but not here yet.
+    /// Named as parents, and no head when they were named: not here yet, or followed before.
     followed: BTreeSet<EntryId>,
 }
 
@@ -50,7 +50,8 @@ impl Heads {
         self.heads.iter().map(|(id, hlc)| (*id, *hlc))
     }
 
-    /// Parents that were named and have not arrived.
+    /// Every parent that was named and has not arrived; and some that have, and were followed
+    /// already when they were named again. To be stored beside the heads.
     pub fn awaited(&self) -> impl Iterator<Item = EntryId> + '_ {
         self.followed.iter().copied()
     }

@@ -1,0 +1,549 @@
+//! Stories of control logs: who may write what, and what a replica refuses.
+
+use proptest::prelude::*;
+use strongroom_wire::capability::{Action, Actions, Capability, Claims, Target};
+use strongroom_wire::chain::Verified;
+use strongroom_wire::clear::{Clear, Epoch, Genesis, Member, Revoke, RevokeTarget};
+use strongroom_wire::control::{Control, ControlError, action_of};
+use strongroom_wire::entry::{Entry, Header, Hlc, Kind};
+use strongroom_wire::ids::{
+    AuthorKey, BucketId, CapabilityId, DocumentTag, EntryId, MemberTag, PublicKey,
+};
+
+use crate::chains::{DOCUMENT, OTHER_DOCUMENT, public, signer, tag};
+use crate::samples::{epoch_clear, genesis_clear, header_of};
+
+/// Seconds since 1970 at which buckets are founded here.
+const START: u64 = 1_795_000_000;
+/// Keys by number: the root, members' keys, their authors.
+const ROOT: u8 = 0;
+const ALICE: u8 = 1;
+const BOB: u8 = 2;
+const ALICES_LAPTOP: u8 = 11;
+const BOBS_PHONE: u8 = 12;
+
+fn author(who: u8) -> AuthorKey {
+    AuthorKey(public(who).0)
+}
+
+fn at(secs: u64) -> Hlc {
+    Hlc::new((START + secs) * 1_000, 0)
+}
+
+/// What a writer puts into a header; everything else about it is sound.
+#[derive(Clone)]
+struct Draft {
+    kind: Kind,
+    who: u8,
+    cap: CapabilityId,
+    hlc: Hlc,
+    parents: Vec<EntryId>,
+    document: DocumentTag,
+    epoch: EntryId,
+}
+
+/// A bucket of Alice: genesis, epoch, her member entry, and her laptop's with these actions.
+#[derive(Clone)]
+struct World {
+    entries: Vec<Verified<Entry>>,
+    control: Control,
+    bucket: BucketId,
+    epoch: EntryId,
+    of_alice: Capability,
+    of_laptop: Capability,
+}
+
+impl World {
+    fn new(actions: Actions) -> Self {
+        Self::with(Target::Bucket, actions, |claims| claims)
+    }
+
+    fn with(
+        target: impl FnOnce(BucketId) -> Target,
+        actions: Actions,
+        change: impl FnOnce(Claims) -> Claims,
+    ) -> Self {
+        let genesis = genesis_by(ROOT, at(0));
+        let mut control = Control::new(&genesis).unwrap();
+        let bucket = control.bucket();
+        let root = |kind, parents: &[EntryId], epoch| Draft {
+            kind,
+            who: ROOT,
+            cap: CapabilityId::ZERO,
+            hlc: at(0),
+            parents: parents.to_vec(),
+            document: DocumentTag::ZERO,
+            epoch,
+        };
+        let epoch = entry(
+            bucket,
+            &root(Kind::Epoch, &[genesis.id()], EntryId::ZERO),
+            Clear::Epoch(epoch_clear()),
+        );
+        let claims = Claims::new(Target::Bucket(bucket), Actions::ALL, START + 1_000_000, [1; 16])
+            .for_holder(public(ALICE), Some(tag(ALICE)))
+            .with_depth(7);
+        let of_alice = Capability::issue(&claims, signer(ROOT)).unwrap();
+        let draft = root(Kind::Member, &[epoch.id()], epoch.id());
+        let alice = entry(bucket, &draft, carries(&[&of_alice]));
+        let claims = Claims::new(target(bucket), actions, START + 900_000, [2; 16])
+            .for_holder(public(ALICES_LAPTOP), Some(tag(ALICE)))
+            .with_depth(5);
+        let claims = of_alice.attenuate(&change(claims)).unwrap();
+        let of_laptop = Capability::issue(&claims, signer(ALICE)).unwrap();
+        let draft = Draft {
+            who: ALICES_LAPTOP,
+            cap: of_laptop.id(),
+            ..root(Kind::Member, &[alice.id()], epoch.id())
+        };
+        let laptop = entry(bucket, &draft, carries(&[&of_laptop]));
+        let epoch_id = epoch.id();
+        for one in [&epoch, &alice, &laptop] {
+            control.insert(one).unwrap();
+        }
+        let entries = vec![genesis, epoch, alice, laptop];
+        Self { entries, control, bucket, epoch: epoch_id, of_alice, of_laptop }
+    }
+
+    /// What Alice's laptop writes, some time later.
+    fn draft(&self, kind: Kind) -> Draft {
+        let no_document =
+            kind.is_control() || matches!(kind, Kind::Checkpoint | Kind::Purge | Kind::Segment);
+        Draft {
+            kind,
+            who: ALICES_LAPTOP,
+            cap: self.of_laptop.id(),
+            hlc: at(100),
+            parents: if kind.is_control() { self.control.heads() } else { vec![] },
+            document: if no_document { DocumentTag::ZERO } else { DOCUMENT },
+            epoch: if kind == Kind::Epoch { EntryId::ZERO } else { self.epoch },
+        }
+    }
+
+    fn judge(&self, draft: &Draft) -> Result<(), ControlError> {
+        self.control.judge(&header(self.bucket, draft))
+    }
+
+    fn insert(&mut self, draft: &Draft, clear: Clear) -> Result<EntryId, ControlError> {
+        let entry = entry(self.bucket, draft, clear);
+        self.control.insert(&entry)?;
+        self.entries.push(entry.clone());
+        Ok(entry.id())
+    }
+
+    /// A capability for Bob from the laptop, with these actions.
+    fn for_bob(&self, actions: &[Action]) -> Capability {
+        let claims = Claims::new(
+            Target::Bucket(self.bucket),
+            Actions::of(actions),
+            START + 800_000,
+            [3; 16],
+        )
+        .for_holder(public(BOB), Some(tag(BOB)))
+        .with_depth(3);
+        let claims = Claims { parent: Some(self.of_laptop.id()), ..claims };
+        Capability::issue(&claims, signer(ALICES_LAPTOP)).unwrap()
+    }
+
+    /// What everyone sees of it.
+    fn state(&self) -> impl PartialEq + std::fmt::Debug + use<> {
+        let epochs: Vec<_> = self.control.epochs().map(|(id, info)| (*id, info.clone())).collect();
+        let current = self.control.current_epochs();
+        (
+            self.control.heads(),
+            epochs,
+            current,
+            self.control.members(),
+            self.control.is_deactivated(),
+        )
+    }
+}
+
+fn header(bucket: BucketId, draft: &Draft) -> Header {
+    let mut parents = draft.parents.clone();
+    parents.sort_unstable();
+    Header {
+        bucket,
+        document: draft.document,
+        parents,
+        epoch: draft.epoch,
+        hlc: draft.hlc,
+        author: author(draft.who),
+        cap: draft.cap,
+        ..header_of(draft.kind)
+    }
+}
+
+fn entry(bucket: BucketId, draft: &Draft, clear: Clear) -> Verified<Entry> {
+    let entry = Entry::assemble(header(bucket, draft), clear.encode(), vec![0; 16]);
+    Verified::danger_made_here(entry)
+}
+
+fn genesis_by(who: u8, hlc: Hlc) -> Verified<Entry> {
+    let clear = Clear::Genesis(Genesis { root_key: public(ROOT), ..genesis_clear() });
+    let header = Header { author: author(who), hlc, ..header_of(Kind::Genesis) };
+    Verified::danger_made_here(Entry::assemble(header, clear.encode(), vec![]))
+}
+
+fn carries(capabilities: &[&Capability]) -> Clear {
+    Clear::Member(Member {
+        capabilities: capabilities.iter().map(|one| one.bytes().to_vec()).collect(),
+        wrap: None,
+        commitment: None,
+    })
+}
+
+fn next_epoch(n: u64, prev: &[EntryId]) -> Clear {
+    let mut prev = prev.to_vec();
+    prev.sort_unstable();
+    Clear::Epoch(Epoch { n, back: vec![[0; 48]; prev.len()], prev, ..epoch_clear() })
+}
+
+fn revoke(targets: &[RevokeTarget]) -> Clear {
+    Clear::Revoke(Revoke { targets: targets.to_vec(), cutoffs: vec![] })
+}
+
+fn deactivate() -> Clear {
+    revoke(&[RevokeTarget::Bucket])
+}
+
+const KINDS: [Kind; 9] = [
+    Kind::Version,
+    Kind::Epoch,
+    Kind::Member,
+    Kind::Revoke,
+    Kind::Checkpoint,
+    Kind::Tombstone,
+    Kind::Purge,
+    Kind::Message,
+    Kind::Segment,
+];
+
+/// All kinds by authors who may do exactly one thing, and everything but that.
+#[test]
+fn each_kind_takes_its_action_and_no_other() {
+    for action in Action::ALL {
+        for (actions, has) in
+            [(Actions::of(&[action]), true), (Actions::ALL.without(action), false)]
+        {
+            for kind in KINDS {
+                let mut world = World::new(actions);
+                let draft = world.draft(kind);
+                let done = match kind {
+                    Kind::Epoch => world.insert(&draft, next_epoch(2, &[world.epoch])).map(drop),
+                    Kind::Revoke => world.insert(&draft, deactivate()).map(drop),
+                    Kind::Member => {
+                        // What is granted is within what the laptop has, whatever that is.
+                        let first = [actions.iter().next().unwrap()];
+                        let bob = world.for_bob(&first);
+                        world.insert(&draft, carries(&[&bob])).map(drop)
+                    }
+                    _ => world.judge(&draft),
+                };
+                let allowed = match action_of(kind) {
+                    Some(needed) => (needed == action) == has,
+                    None => true,
+                };
+                let expected = if allowed { Ok(()) } else { Err(ControlError::NotAllowed) };
+                assert_eq!(done, expected, "{kind:?} with {actions}");
+            }
+        }
+    }
+}
+
+/// What is not control is judged, control is inserted; neither door takes the other's.
+#[test]
+fn each_door_takes_its_own_kinds() {
+    for kind in KINDS {
+        let mut world = World::new(Actions::ALL);
+        let draft = world.draft(kind);
+        if kind.is_control() {
+            assert_eq!(world.judge(&draft), Err(ControlError::Bucket), "{kind:?}");
+        } else {
+            let clear = Clear::Tombstone { keep_until: 0 };
+            assert_eq!(world.insert(&draft, clear), Err(ControlError::Bucket), "{kind:?}");
+        }
+    }
+}
+
+#[test]
+fn a_bucket_has_one_genesis_and_it_is_by_its_root_key() {
+    let mut world = World::new(Actions::ALL);
+    let before = world.state();
+    let first = world.entries[0].clone();
+    assert_eq!(world.control.insert(&first), Ok(()), "the same again changes nothing");
+    let second = genesis_by(ROOT, at(1));
+    assert_eq!(world.control.insert(&second), Err(ControlError::Bucket));
+    assert_eq!(world.state(), before);
+    assert_eq!(Control::new(&genesis_by(BOB, at(0))).unwrap_err(), ControlError::NotAllowed);
+    assert_eq!(Control::new(&world.entries[1]).unwrap_err(), ControlError::Form);
+}
+
+type Bend = fn(&World, &mut Draft);
+
+/// Every row starts from a version that is allowed, and changes one thing.
+#[test]
+fn what_a_version_names_must_be_here_and_its_authors() {
+    let table: [(&str, Result<(), ControlError>, Bend); 11] = [
+        ("as it should be", Ok(()), |_, _| ()),
+        ("another document", Ok(()), |_, d| d.document = OTHER_DOCUMENT),
+        ("by the root key", Ok(()), |_, d| (d.who, d.cap) = (ROOT, CapabilityId::ZERO)),
+        ("at the epoch's own clock", Ok(()), |_, d| d.hlc = at(0)),
+        ("before its epoch", Err(ControlError::Clock), |_, d| d.hlc = Hlc(at(0).0 - 1)),
+        ("an epoch of nobody", Err(ControlError::Missing), |_, d| d.epoch = EntryId([9; 32])),
+        ("the genesis as epoch", Err(ControlError::Missing), |w, d| d.epoch = w.entries[0].id()),
+        ("a capability of nobody", Err(ControlError::Missing), |_, d| d.cap.0[0] ^= 1),
+        ("no capability", Err(ControlError::NotAllowed), |_, d| d.cap = CapabilityId::ZERO),
+        ("another's capability", Err(ControlError::NotAllowed), |w, d| d.cap = w.of_alice.id()),
+        ("another author", Err(ControlError::NotAllowed), |_, d| d.who = BOBS_PHONE),
+    ];
+    for (what, expected, bend) in table {
+        let world = World::new(Actions::ALL);
+        let mut draft = world.draft(Kind::Version);
+        bend(&world, &mut draft);
+        assert_eq!(world.judge(&draft), expected, "{what}");
+    }
+    let world = World::new(Actions::ALL);
+    let elsewhere = header(BucketId([9; 32]), &world.draft(Kind::Version));
+    assert_eq!(world.control.judge(&elsewhere), Err(ControlError::Bucket));
+}
+
+#[test]
+fn a_capability_counts_from_its_first_second_to_before_its_last() {
+    let world = World::with(Target::Bucket, Actions::ALL, |claims| Claims {
+        expires: START + 500,
+        ..claims
+    });
+    let table = [
+        (0, Ok(())),
+        (499, Ok(())),
+        (500, Err(ControlError::NotAllowed)),
+        (9_999, Err(ControlError::NotAllowed)),
+    ];
+    for (secs, expected) in table {
+        let draft = Draft { hlc: at(secs), ..world.draft(Kind::Version) };
+        assert_eq!(world.judge(&draft), expected, "after {secs} s");
+    }
+    // The same for who would grant with it, rotate with it, or end the bucket with it.
+    let late = Draft { hlc: at(500), ..world.draft(Kind::Revoke) };
+    assert_eq!(world.clone().insert(&late, deactivate()), Err(ControlError::NotAllowed));
+    let late = Draft { hlc: at(500), ..world.draft(Kind::Epoch) };
+    let clear = next_epoch(2, &[world.epoch]);
+    assert_eq!(world.clone().insert(&late, clear), Err(ControlError::NotAllowed));
+}
+
+#[test]
+fn a_capability_for_one_document_writes_that_one() {
+    let target = |bucket| Target::Document(bucket, DOCUMENT);
+    let world = World::with(target, Actions::of(&[Action::Pull, Action::Write]), |claims| claims);
+    let draft = world.draft(Kind::Version);
+    assert_eq!(world.judge(&draft), Ok(()));
+    let other = Draft { document: OTHER_DOCUMENT, ..draft };
+    assert_eq!(world.judge(&other), Err(ControlError::NotAllowed));
+    // Segments are about the whole bucket.
+    assert_eq!(world.judge(&world.draft(Kind::Segment)), Err(ControlError::NotAllowed));
+}
+
+#[test]
+fn a_control_entry_follows_what_is_here_and_not_later() {
+    let mut world = World::new(Actions::ALL);
+    let draft = world.draft(Kind::Epoch);
+    let clear = || next_epoch(2, &[world.epoch]);
+    let unknown = Draft { parents: vec![EntryId([9; 32])], ..draft.clone() };
+    let early = Draft { hlc: Hlc(at(0).0 - 1), ..draft.clone() };
+    let elsewhere = entry(BucketId([9; 32]), &draft, clear());
+    assert_eq!(world.clone().insert(&unknown, clear()), Err(ControlError::Missing));
+    assert_eq!(world.clone().insert(&early, clear()), Err(ControlError::Clock));
+    assert_eq!(world.clone().control.insert(&elsewhere), Err(ControlError::Bucket));
+    let made = world.insert(&draft, clear()).unwrap();
+    assert_eq!(world.control.heads(), [made]);
+    assert!(world.control.is_stale(&world.epoch) && !world.control.is_stale(&made));
+}
+
+#[test]
+fn epochs_count_on_from_those_they_follow() {
+    let unknown = EntryId([9; 32]);
+    let table: [(&str, ControlError, u64, &[EntryId]); 2] = [
+        ("a first epoch once more", ControlError::Form, 1, &[]),
+        ("after one that is not here", ControlError::Missing, 2, &[unknown]),
+    ];
+    for (what, expected, n, prev) in table {
+        let mut world = World::new(Actions::ALL);
+        let draft = world.draft(Kind::Epoch);
+        assert_eq!(world.insert(&draft, next_epoch(n, prev)), Err(expected), "{what}");
+    }
+    let mut world = World::new(Actions::ALL);
+    let (first, draft) = (world.epoch, world.draft(Kind::Epoch));
+    assert_eq!(world.insert(&draft, next_epoch(3, &[first])), Err(ControlError::Form));
+    // Two devices rotate at once; the next one unites them.
+    let left = world.insert(&draft, next_epoch(2, &[first])).unwrap();
+    let draft = Draft { hlc: at(101), ..draft };
+    let right = world.insert(&draft, next_epoch(2, &[first])).unwrap();
+    assert_eq!(world.control.current_epochs().len(), 2);
+    let draft = Draft { hlc: at(102), parents: world.control.heads(), ..draft };
+    let early = Draft { hlc: at(100), ..draft.clone() };
+    let clear = next_epoch(3, &[left, right]);
+    assert_eq!(world.clone().insert(&early, clear.clone()), Err(ControlError::Clock));
+    let both = world.insert(&draft, clear).unwrap();
+    assert_eq!(world.control.current_epochs(), [both]);
+}
+
+#[test]
+fn what_is_granted_comes_from_the_granters_own_chain() {
+    let grant = Actions::of(&[Action::Pull, Action::Grant]);
+    let pull = [Action::Pull];
+    let mut world = World::new(grant);
+    let draft = world.draft(Kind::Member);
+    let before = world.state();
+
+    // More than the granter has.
+    let wide = world.for_bob(&[Action::Pull, Action::Write]);
+    assert_eq!(world.insert(&draft, carries(&[&wide])), Err(ControlError::NotAllowed));
+    // Signed by a key that is not in the granter's chain.
+    let forged = Capability::issue(world.for_bob(&pull).claims(), signer(BOB)).unwrap();
+    assert_eq!(world.insert(&draft, carries(&[&forged])), Err(ControlError::NotAllowed));
+    // From a parent nobody has seen.
+    let claims =
+        Claims { parent: Some(CapabilityId([9; 32])), ..world.for_bob(&pull).claims().clone() };
+    let orphan = Capability::issue(&claims, signer(ALICES_LAPTOP)).unwrap();
+    assert_eq!(world.insert(&draft, carries(&[&orphan])), Err(ControlError::Missing));
+    // No capability at all.
+    let noise =
+        Clear::Member(Member { capabilities: vec![vec![0xff; 9]], wrap: None, commitment: None });
+    assert_eq!(world.insert(&draft, noise), Err(ControlError::Form));
+    // A good one beside a bad one: neither stays.
+    let good = world.for_bob(&pull);
+    assert_eq!(world.insert(&draft, carries(&[&good, &wide])), Err(ControlError::NotAllowed));
+    assert_eq!(world.state(), before);
+    for refused in [&wide, &forged, &orphan, &good] {
+        assert!(world.control.capability(&refused.id()).is_none());
+    }
+
+    world.insert(&draft, carries(&[&good])).unwrap();
+    assert_eq!(world.control.members().len(), 2);
+    // Bob's own entry enrols his phone with it; but Alice's key is not in *his* chain.
+    let phone = Claims::new(Target::Bucket(world.bucket), Actions::PULL, START + 700_000, [4; 16])
+        .for_holder(public(BOBS_PHONE), Some(tag(BOB)));
+    let phone = good.attenuate(&phone).unwrap();
+    let phone = Capability::issue(&phone, signer(BOB)).unwrap();
+    let own = Draft { who: BOBS_PHONE, cap: phone.id(), ..world.draft(Kind::Member) };
+    world.insert(&own, carries(&[&phone])).unwrap();
+    let next = Draft { parents: world.control.heads(), ..own };
+    let of_alice = world.for_bob(&[Action::Grant]);
+    assert_eq!(world.insert(&next, carries(&[&of_alice])), Err(ControlError::NotAllowed));
+}
+
+#[test]
+fn an_author_enrols_itself_and_nobody_else() {
+    let world = World::new(Actions::of(&[Action::Pull, Action::Write]));
+    let claims = Claims::new(Target::Bucket(world.bucket), Actions::PULL, START + 700_000, [5; 16])
+        .for_holder(public(BOBS_PHONE), Some(tag(ALICE)));
+    let claims = world.of_alice.attenuate(&claims).unwrap();
+    let other = Capability::issue(&claims, signer(ALICE)).unwrap();
+    // The laptop may not grant: it cannot bring the phone in, whatever field 13 says.
+    for cap in [world.of_laptop.id(), other.id()] {
+        let draft = Draft { cap, ..world.draft(Kind::Member) };
+        let done = world.clone().insert(&draft, carries(&[&other]));
+        assert!(matches!(done, Err(ControlError::NotAllowed | ControlError::Missing)), "{done:?}");
+    }
+    let own = Draft { who: BOBS_PHONE, cap: other.id(), ..world.draft(Kind::Member) };
+    assert!(world.clone().insert(&own, carries(&[&other])).is_ok());
+}
+
+#[test]
+fn revokes_this_format_cannot_order_are_refused() {
+    let targets = [
+        RevokeTarget::Member(MemberTag([1; 16])),
+        RevokeTarget::Author(author(ALICES_LAPTOP)),
+        RevokeTarget::MemberKey(PublicKey([1; 32])),
+        RevokeTarget::Capability(CapabilityId([1; 32])),
+        RevokeTarget::Document(DOCUMENT),
+    ];
+    for target in targets {
+        let mut world = World::new(Actions::ALL);
+        let draft = world.draft(Kind::Revoke);
+        assert_eq!(world.insert(&draft, revoke(&[target])), Err(ControlError::Unsupported));
+        let both = revoke(&[target, RevokeTarget::Bucket]);
+        assert_eq!(world.insert(&draft, both), Err(ControlError::Unsupported));
+        assert!(!world.control.is_deactivated());
+    }
+}
+
+#[test]
+fn a_deactivated_bucket_takes_nothing_written_from_then_on() {
+    let mut world = World::new(Actions::ALL);
+    let revoke = world.draft(Kind::Revoke);
+    let unknown = Draft { epoch: EntryId([9; 32]), ..revoke.clone() };
+    assert_eq!(world.insert(&unknown, deactivate()), Err(ControlError::Missing));
+    world.insert(&revoke, deactivate()).unwrap();
+    assert!(world.control.is_deactivated());
+    for kind in KINDS.into_iter().filter(|kind| !kind.is_control()) {
+        // Before it, whichever arrives first; a checkpoint says what was seen, and always may.
+        let before = Draft { hlc: at(99), ..world.draft(kind) };
+        assert_eq!(world.judge(&before), Ok(()), "{kind:?}");
+        let checkpoint = kind == Kind::Checkpoint;
+        let expected = if checkpoint { Ok(()) } else { Err(ControlError::Deactivated) };
+        for secs in [100, 101] {
+            let after = Draft { hlc: at(secs), ..world.draft(kind) };
+            assert_eq!(world.judge(&after), expected, "{kind:?} at {secs}");
+        }
+    }
+    let (epoch, member) = (world.draft(Kind::Epoch), world.draft(Kind::Member));
+    let (first, bob) = (world.epoch, world.for_bob(&[Action::Pull]));
+    assert_eq!(world.insert(&epoch, next_epoch(2, &[first])), Err(ControlError::Deactivated));
+    assert_eq!(world.insert(&member, carries(&[&bob])), Err(ControlError::Deactivated));
+    // Not by the root key either.
+    let root = Draft { who: ROOT, cap: CapabilityId::ZERO, ..world.draft(Kind::Version) };
+    assert_eq!(world.judge(&root), Err(ControlError::Deactivated));
+}
+
+/// Two devices of one person end the bucket while they are apart.
+#[test]
+fn a_bucket_deactivated_twice_is_the_same_in_both_orders() {
+    let world = World::new(Actions::ALL);
+    let early = world.draft(Kind::Revoke);
+    let late = Draft { hlc: at(200), ..early.clone() };
+    let states = [[&early, &late], [&late, &early]].map(|order| {
+        let mut world = world.clone();
+        for draft in order {
+            world.insert(draft, deactivate()).unwrap();
+        }
+        let between = Draft { hlc: at(150), ..world.draft(Kind::Version) };
+        assert_eq!(world.judge(&between), Err(ControlError::Deactivated));
+        world.state()
+    });
+    assert_eq!(states[0], states[1]);
+}
+
+proptest! {
+    /// Whatever order control entries arrive in, once each has found its predecessors.
+    #[test]
+    fn any_order_gives_the_same_state(
+        order in Just((1..8_usize).collect::<Vec<_>>()).prop_shuffle()
+    ) {
+        let mut world = World::new(Actions::ALL);
+        let first = world.epoch;
+        let draft = world.draft(Kind::Epoch);
+        let left = world.insert(&draft, next_epoch(2, &[first])).unwrap();
+        let right = Draft { hlc: at(101), ..draft.clone() };
+        let right = world.insert(&right, next_epoch(2, &[first])).unwrap();
+        let bob = world.for_bob(&[Action::Pull]);
+        let member = Draft { hlc: at(102), parents: draft.parents, ..world.draft(Kind::Member) };
+        world.insert(&member, carries(&[&bob])).unwrap();
+        let last = Draft { hlc: at(103), ..world.draft(Kind::Epoch) };
+        world.insert(&last, next_epoch(3, &[left, right])).unwrap();
+
+        let mut other = World { control: Control::new(&world.entries[0]).unwrap(), ..world.clone() };
+        let mut waiting: Vec<_> = order.iter().map(|at| &world.entries[*at]).collect();
+        while !waiting.is_empty() {
+            let before = waiting.len();
+            waiting.retain(|entry| match other.control.insert(entry) {
+                Ok(()) => false,
+                Err(ControlError::Missing) => true,
+                Err(error) => panic!("{error}"),
+            });
+            prop_assert!(waiting.len() < before, "nothing moves");
+        }
+        prop_assert_eq!(other.state(), world.state());
+    }
+}
