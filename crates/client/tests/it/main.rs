@@ -1,0 +1,12 @@
+//! A member's day from outside the crate: vaults on devices, a real provider on loopback, real
+//! processes where one is killed, real damage on real disks. Each story has its bad case.
+//!
+//! `STRONGROOM_LONG=1` lets the long ones run long.
+
+mod devices;
+mod kills;
+mod processes;
+mod support;
+mod trees;
+mod unreachable;
+mod worker;

@@ -1,0 +1,55 @@
+//! Several processes on one replica at the same time: every write of every one of them is there.
+
+use strongroom_client::ErrorKind;
+
+use crate::support::{Device, Provider, long};
+use crate::worker::{content, unlock, writer};
+
+#[test]
+fn two_processes_write_two_hundred_documents_each_and_nothing_is_lost() {
+    let provider = Provider::start();
+    let alice = Device::at(&provider);
+    unlock(&alice);
+    let count = if long() { 1_000 } else { 200 };
+    let writers = ["left", "right"].map(|name| writer(&alice, name, count));
+    for worker in writers {
+        let said = worker.finish();
+        assert_eq!(said.len(), count);
+        assert!(said.iter().all(|line| line.ends_with("true")), "{said:?}");
+    }
+    let listing = alice.listing();
+    assert_eq!(listing.len(), 2 * count);
+    assert!(listing.iter().all(|(_, conflict)| !conflict));
+    for (path, _) in &listing {
+        assert!(alice.cat(path) == content(path.trim_start_matches('/')), "{path}");
+    }
+    // Chains, signatures, and the provider's set against ours.
+    alice.assert_whole();
+}
+
+#[test]
+fn two_processes_write_one_document_and_every_write_is_in_its_history() {
+    let alice = Device::alone();
+    unlock(&alice);
+    // The same name in both: whoever comes second continues, or a conflict keeps both.
+    let writers = [(), ()].map(|()| writer(&alice, "same", 5));
+    for worker in writers {
+        assert_eq!(worker.finish().len(), 5);
+    }
+    for n in 0..5 {
+        let name = format!("same-{n}");
+        let place = crate::support::place(&format!("/{name}"));
+        let history = alice.vault.history(&place).unwrap();
+        assert!(!history.is_empty() && history.len() <= 2);
+        assert!(alice.cat(&format!("/{name}")) == content(&name));
+    }
+    alice.assert_whole();
+}
+
+#[test]
+fn a_vault_is_not_made_twice_in_one_place() {
+    let alice = Device::alone();
+    let again = strongroom_client::Vault::create(&alice.home, &crate::support::passphrase());
+    assert_eq!(again.unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(alice.open().principal(), alice.vault.principal());
+}
