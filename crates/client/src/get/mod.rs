@@ -76,9 +76,8 @@ impl Vault {
             let body = self.opened(&bucket, no)?;
             get.one(&body, to)?;
         } else {
-            let shown = self
-                .find_names(&bucket, &from.names)?
-                .ok_or_else(|| Error::not_found(from))?;
+            let shown =
+                self.find_names(&bucket, &from.names)?.ok_or_else(|| Error::not_found(from))?;
             if shown.kind() == DocumentType::Directory {
                 get.directory(&shown, to)?;
             } else {
@@ -175,7 +174,7 @@ impl Get<'_, '_> {
                 let done = self
                     .vault
                     .opened(self.bucket, shown.head().no)
-                    .and_then(|body| self.one(&body, &path));
+                    .and_then(|body| self.write(&body, &path));
                 match done {
                     Ok(()) => {}
                     Err(error) if is_fatal(&error) => return Err(error),
@@ -193,6 +192,15 @@ impl Get<'_, '_> {
     }
 
     fn one(&mut self, body: &VersionBody, to: &Path) -> Result<()> {
+        if body.metadata.kind == DocumentType::File && write::looks_like(to, &body.metadata) {
+            self.report.unchanged += 1;
+            return Ok(());
+        }
+        self.write(body, to)
+    }
+
+    /// Writes one document that is not there yet.
+    fn write(&mut self, body: &VersionBody, to: &Path) -> Result<()> {
         let facts = &body.metadata;
         if facts.kind == DocumentType::Link {
             let Content::Inline(target) = &body.content else {
@@ -200,10 +208,6 @@ impl Get<'_, '_> {
             };
             write::link(target, to, self.options.overwrite)?;
         } else {
-            if write::looks_like(to, facts) {
-                self.report.unchanged += 1;
-                return Ok(());
-            }
             let mut file = write::Part::create(to, self.options.overwrite)?;
             self.fetcher.write_content(body, &mut file, self.progress)?;
             file.finish(facts)?;

@@ -94,9 +94,8 @@ impl<'a> ChunkSink<'a> {
         }
         let bucket = self.bucket;
         match &mut self.route {
-            Route::Provider(provider) => provider.spawn(move |session| async move {
-                session.put_chunks(bucket, &small).await
-            }),
+            Route::Provider(provider) => provider
+                .spawn(move |session| async move { session.put_chunks(bucket, &small).await }),
             Route::Cache => self.keep(small),
         }
     }
@@ -134,10 +133,9 @@ impl<'a> ChunkSink<'a> {
             Route::Provider(provider) => {
                 Ok(provider.runtime.block_on(provider.session.have(self.bucket, ids))?)
             }
-            Route::Cache => ids
-                .iter()
-                .map(|id| Ok(self.vault.cache.len(&BlobId(id.0))?.is_some()))
-                .collect(),
+            Route::Cache => {
+                ids.iter().map(|id| Ok(self.vault.cache.len(&BlobId(id.0))?.is_some())).collect()
+            }
         }
     }
 }

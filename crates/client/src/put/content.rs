@@ -42,17 +42,29 @@ pub struct Stored {
     pub size: u64,
 }
 
-/// Reads a small file whole. `None`: it changed while it was read.
+/// Reads a small file whole, in one read. `None`: it is not as it looked, or it changed while it
+/// was read.
 pub fn read_small(path: &Path, look: &Look) -> io::Result<Option<(Vec<u8>, Look)>> {
     let mut file = File::open(path)?;
-    let Some(before) = Look::of(&file.metadata()?) else { return Ok(None) };
-    let mut bytes = Vec::with_capacity(before.size as usize + 1);
-    (&mut file).take(INLINE_MAX + 1).read_to_end(&mut bytes)?;
+    // Room for one byte more: a file that grew fills it.
+    let mut bytes = vec![0; look.size.min(INLINE_MAX) as usize + 1];
+    let mut filled = 0;
+    while let Some(space) = bytes.get_mut(filled..).filter(|space| !space.is_empty()) {
+        match file.read(space) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        }
+        if filled as u64 == look.size {
+            break;
+        }
+    }
+    bytes.truncate(filled);
     let after = Look::of(&file.metadata()?);
-    let still = after.is_some_and(|after| after.same_content(&before))
-        && bytes.len() as u64 == before.size
-        && before.kind == look.kind;
-    Ok(still.then_some((bytes, before)))
+    let still = after.is_some_and(|after| after.same_content(look) && after.kind == look.kind)
+        && filled as u64 == look.size;
+    Ok(still.then_some((bytes, *look)))
 }
 
 /// Content that stands in the entry.
@@ -78,7 +90,11 @@ pub struct Streaming<'s, 'v> {
 
 impl<'s, 'v> Streaming<'s, 'v> {
     /// Starts a content.
-    pub fn new(vault: &'v Vault, sink: &'s mut ChunkSink<'v>, journal: Option<Journal<'v>>) -> Self {
+    pub fn new(
+        vault: &'v Vault,
+        sink: &'s mut ChunkSink<'v>,
+        journal: Option<Journal<'v>>,
+    ) -> Self {
         Self {
             vault,
             sink,
@@ -157,12 +173,10 @@ impl<'s, 'v> Streaming<'s, 'v> {
         self.release()?;
         let digest = digest(self.hashes.iter().copied());
         let secret = &self.vault.secrets.secret;
-        let (manifest, node) = std::mem::replace(
-            &mut self.builder,
-            ManifestBuilder::new(Suite::DEFAULT),
-        )
-        .finish(size, secret, &mut SystemRng)
-        .map_err(|e| Error::new(ErrorKind::Other, e.to_string()))?;
+        let (manifest, node) =
+            std::mem::replace(&mut self.builder, ManifestBuilder::new(Suite::DEFAULT))
+                .finish(size, secret, &mut SystemRng)
+                .map_err(|e| Error::new(ErrorKind::Other, e.to_string()))?;
         if let Some(node) = node {
             self.send(node)?;
         }
@@ -218,9 +232,8 @@ pub fn stream_file<'v>(
 ) -> Result<(Stored, Look, Option<Journal<'v>>)> {
     let io_error = |e: io::Error| Error::io(format!("cannot read {}", path.display()), &e);
     let mut file = File::open(path).map_err(io_error)?;
-    let look = |file: &File| -> Result<Option<Look>> {
-        Ok(Look::of(&file.metadata().map_err(io_error)?))
-    };
+    let look =
+        |file: &File| -> Result<Option<Look>> { Ok(Look::of(&file.metadata().map_err(io_error)?)) };
     let before = look(&file)?.ok_or_else(|| changed(path))?;
     let (journal, pieces) = match journalled {
         Some((journal, pieces)) => (Some(journal), pieces),

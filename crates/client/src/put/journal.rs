@@ -112,8 +112,7 @@ impl<'a> Journal<'a> {
             return Ok((journal, pieces));
         }
         let mut batch = journal.removal()?;
-        let head =
-            JournalHead { path: text, bucket, look: print, size: look.size, started: now };
+        let head = JournalHead { path: text, bucket, look: print, size: look.size, started: now };
         replica.put(&mut batch, key, &head)?;
         replica.rows().commit(batch)?;
         Ok((journal, Vec::new()))

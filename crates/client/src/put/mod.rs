@@ -27,7 +27,7 @@ use crate::progress::{Progress, Quiet, Stage};
 use crate::random::SystemRng;
 use crate::remote::Session;
 use crate::replica::lookup::Shown;
-use crate::replica::rows::Stamp;
+use crate::replica::rows::{DocumentRow, Stamp};
 use crate::report::{PutReport, Refused, VersionInfo};
 use crate::vault::{Bucket, Change, Vault};
 use chunks::ChunkSink;
@@ -78,6 +78,13 @@ struct Batch {
     restamps: Vec<(DocumentTag, Stamp)>,
     len: usize,
     with_chunks: bool,
+}
+
+/// The document a source becomes.
+struct Target {
+    tag: DocumentTag,
+    row: Option<DocumentRow>,
+    known: bool,
 }
 
 struct Put<'v, 'p> {
@@ -262,12 +269,7 @@ fn join<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
 }
 
 impl Put<'_, '_> {
-    fn all(
-        &mut self,
-        sources: &[Source],
-        dest: &Place,
-        stdin: &mut dyn Read,
-    ) -> Result<()> {
+    fn all(&mut self, sources: &[Source], dest: &Place, stdin: &mut dyn Read) -> Result<()> {
         let into = dest.into || sources.len() > 1;
         for source in sources {
             match source {
@@ -320,12 +322,8 @@ impl Put<'_, '_> {
         }
         let Some((name, above)) = names.split_last() else {
             // A directory that becomes the root: what is in it goes there.
-            let root = Pending {
-                path: path.to_owned(),
-                tag: DocumentTag::ZERO,
-                is_new: false,
-                depth: 0,
-            };
+            let root =
+                Pending { path: path.to_owned(), tag: DocumentTag::ZERO, is_new: false, depth: 0 };
             return self.tree(root);
         };
         let (dir, is_new) = self.directories(above)?;
@@ -358,7 +356,10 @@ impl Put<'_, '_> {
             if !pending.is_new {
                 let shown = self.vault.replica.directory(self.bucket.no(), pending.tag)?;
                 there.extend(
-                    shown.into_iter().filter(|one| one.keeps_name).map(|one| (one.name.clone(), one)),
+                    shown
+                        .into_iter()
+                        .filter(|one| one.keeps_name)
+                        .map(|one| (one.name.clone(), one)),
                 );
             }
             for one in found {
@@ -410,15 +411,13 @@ impl Put<'_, '_> {
         let same = there.and_then(|shown| shown.head().facts.as_ref()).is_some_and(|facts| {
             facts.mode == metadata.mode && facts.modified == metadata.modified
         });
-        let tag = match there {
-            Some(shown) => shown.row.tag,
-            None => self.new_tag(dir, &found.name)?,
-        };
+        let target = self.target(there, dir, &found.name)?;
+        let tag = target.tag;
         if same {
             self.report.unchanged += 1;
         } else {
             let body = VersionBody { metadata, content: Content::Empty };
-            self.change(tag, there.is_some(), body, References::NONE, None)?;
+            self.change(&target, body, References::NONE, None)?;
         }
         Ok(Pending { path: found.path.clone(), tag, is_new: there.is_none(), depth: depth + 1 })
     }
@@ -444,14 +443,8 @@ impl Put<'_, '_> {
             self.report.unchanged += 1;
             return Ok(());
         }
-        let mut metadata = file_metadata(
-            dir,
-            &found.name,
-            stored.size,
-            found.look.modified,
-            None,
-            stored.digest,
-        );
+        let mut metadata =
+            file_metadata(dir, &found.name, stored.size, found.look.modified, None, stored.digest);
         metadata.kind = DocumentType::Link;
         self.add_version(there, dir, &found.name, metadata, stored, None)
     }
@@ -467,8 +460,9 @@ impl Put<'_, '_> {
         if found.look.size > INLINE_MAX {
             return self.large(dir, found, there);
         }
+        let mut now = found.look;
         for _ in 0..READ_TRIES {
-            match content::read_small(&found.path, &found.look) {
+            match content::read_small(&found.path, &now) {
                 Ok(Some((bytes, look))) => {
                     self.progress.advance(0, look.size);
                     let stored = content::inline(bytes);
@@ -483,7 +477,11 @@ impl Put<'_, '_> {
                     let stamp = Some(look.stamp);
                     return self.add_version(there, dir, &found.name, metadata, stored, stamp);
                 }
-                Ok(None) => {}
+                // It is another file by now: looked at again, and read again.
+                Ok(None) => match Look::at(&found.path) {
+                    Ok(Some(look)) if look.size <= INLINE_MAX => now = look,
+                    _ => break,
+                },
                 Err(error) => {
                     self.refuse(&found.path, error.to_string());
                     return Ok(());
@@ -561,25 +559,20 @@ impl Put<'_, '_> {
         stored: Stored,
         stamp: Option<Stamp>,
     ) -> Result<()> {
-        let tag = match there {
-            Some(shown) => shown.row.tag,
-            None => self.new_tag(dir, name)?,
-        };
+        let target = self.target(there, dir, name)?;
         self.report.content_bytes += stored.size;
         let body = VersionBody { metadata, content: stored.content };
-        self.change(tag, there.is_some(), body, stored.references, stamp)
+        self.change(&target, body, stored.references, stamp)
     }
 
     fn change(
         &mut self,
-        tag: DocumentTag,
-        known: bool,
+        target: &Target,
         body: VersionBody,
         references: References,
         stamp: Option<Stamp>,
     ) -> Result<()> {
-        let row = self.vault.replica.document(self.bucket.no(), tag)?;
-        if known {
+        if target.known {
             self.report.changed += 1;
         } else {
             self.report.added += 1;
@@ -589,7 +582,7 @@ impl Put<'_, '_> {
             Content::Inline(bytes) | Content::Manifest(bytes) => bytes.len(),
             Content::Empty => 0,
         };
-        let mut change = Change::version(tag, row.as_ref(), body);
+        let mut change = Change::version(target.tag, target.row.as_ref(), body);
         change.references = references;
         change.stamp = stamp;
         self.batch.changes.push(change);
@@ -614,19 +607,28 @@ impl Put<'_, '_> {
     }
 
     /// A new document's tag: the natural one of its place, unless that is taken.
-    fn new_tag(&self, dir: DocumentTag, name: &str) -> Result<DocumentTag> {
+    fn new_tag(&self, dir: DocumentTag, name: &str) -> Result<(DocumentTag, Option<DocumentRow>)> {
         let natural = self.bucket.placed_tag(dir, name);
-        let live = self
-            .vault
-            .replica
-            .document(self.bucket.no(), natural)?
-            .is_some_and(|row| row.current().is_some());
-        if !live {
-            return Ok(natural);
+        let row = self.vault.replica.document(self.bucket.no(), natural)?;
+        if row.as_ref().is_none_or(|row| row.current().is_none()) {
+            // Never used, or removed: then the new version follows the tombstone.
+            return Ok((natural, row));
         }
         let mut tag = DocumentTag::ZERO;
         SystemRng.fill(&mut tag.0);
-        Ok(tag)
+        Ok((tag, None))
+    }
+
+    /// The document that is there, or a new one; with its heads, and whether it was known.
+    fn target(&self, there: Option<&Shown>, dir: DocumentTag, name: &str) -> Result<Target> {
+        let (known, (tag, row)) = match there {
+            Some(shown) => {
+                let tag = shown.row.tag;
+                (true, (tag, self.vault.replica.document(self.bucket.no(), tag)?))
+            }
+            None => (false, self.new_tag(dir, name)?),
+        };
+        Ok(Target { tag, row, known })
     }
 
     fn there(&self, dir: DocumentTag, is_new: bool, name: &str) -> Result<Option<Shown>> {
@@ -644,12 +646,13 @@ impl Put<'_, '_> {
                         .with_hint("choose another destination"));
                 }
                 None => {
-                    let tag = self.new_tag(dir, name)?;
+                    let target = self.target(None, dir, name)?;
+                    let tag = target.tag;
                     let planned = self.batch.changes.iter().any(|change| change.tag == tag);
                     if !planned {
                         let metadata = directory_metadata(dir, name, None);
                         let body = VersionBody { metadata, content: Content::Empty };
-                        self.change(tag, false, body, References::NONE, None)?;
+                        self.change(&target, body, References::NONE, None)?;
                     }
                     dir = tag;
                     is_new = true;

@@ -135,9 +135,7 @@ impl<'a> Intake<'a> {
             self.totals.first = millis;
         }
         self.totals.last = self.totals.last.max(millis);
-        if let Ok(Clear::Version(references)) =
-            Clear::decode(entry.header().kind, entry.clear())
-        {
+        if let Ok(Clear::Version(references)) = Clear::decode(entry.header().kind, entry.clear()) {
             self.totals.chunks += references.direct().len() as u64;
         }
     }
@@ -218,9 +216,9 @@ impl<'a> Intake<'a> {
     /// If a document stopped or started to be a directory, what names it as parent moves.
     fn queue_dependents(&mut self, tag: DocumentTag) -> Result<()> {
         let is_directory = |row: &DocumentRow| {
-            row.current().and_then(|head| head.facts.as_ref()).map(|facts| {
-                (facts.kind == DocumentType::Directory, facts.parent)
-            })
+            row.current()
+                .and_then(|head| head.facts.as_ref())
+                .map(|facts| (facts.kind == DocumentType::Directory, facts.parent))
         };
         let (before, after) = {
             let pending = self.pending(tag)?;
@@ -331,8 +329,7 @@ impl<'a> Intake<'a> {
         for head in before.live() {
             if let Some(facts) = &head.facts {
                 let dir = before.shown_in;
-                self.batch
-                    .delete(keys::name(replica.key(), b, dir, &facts.name, tag, head.id));
+                self.batch.delete(keys::name(replica.key(), b, dir, &facts.name, tag, head.id));
             }
         }
         let conflict = after.is_conflict();

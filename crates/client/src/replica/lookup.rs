@@ -51,12 +51,7 @@ impl Replica {
 
     /// What is shown under this name in a directory. A conflict copy is found by the name it is
     /// shown under.
-    pub fn named(
-        &self,
-        bucket: BucketNo,
-        dir: DocumentTag,
-        name: &str,
-    ) -> Result<Option<Shown>> {
+    pub fn named(&self, bucket: BucketNo, dir: DocumentTag, name: &str) -> Result<Option<Shown>> {
         let rows = self.all::<NameRow>(&keys::named(self.key(), bucket, dir, name))?;
         let shown = show(rows.into_iter().map(|(_, row)| row).collect());
         let kept = shown.into_iter().find(|one| one.keeps_name);
@@ -75,9 +70,8 @@ fn show(mut rows: Vec<NameRow>) -> Vec<Shown> {
     rows.retain(|row| {
         row.head.facts.as_ref().is_some_and(|facts| facts.kind != DocumentType::Internal)
     });
-    let name_of = |row: &NameRow| {
-        row.head.facts.as_ref().map(|facts| facts.name.clone()).unwrap_or_default()
-    };
+    let name_of =
+        |row: &NameRow| row.head.facts.as_ref().map(|facts| facts.name.clone()).unwrap_or_default();
     // Ascending names; within one name first heads before the others, then newest first.
     rows.sort_by_cached_key(|row| {
         (name_of(row), !row.first, std::cmp::Reverse((row.head.hlc, row.head.id)))

@@ -114,7 +114,13 @@ impl Bucket {
 impl Change {
     /// A new state of a document whose content stands in the entry, or that has none.
     pub fn version(tag: DocumentTag, row: Option<&DocumentRow>, body: VersionBody) -> Self {
-        Self { tag, parents: heads_of(row), body: Some(body), references: References::NONE, stamp: None }
+        Self {
+            tag,
+            parents: heads_of(row),
+            body: Some(body),
+            references: References::NONE,
+            stamp: None,
+        }
     }
 
     /// The end of a document.
@@ -156,9 +162,7 @@ impl Change {
                 let plain = body.encode();
                 (Kind::Version, Clear::Version(self.references), plain, Some(body.metadata))
             }
-            None => {
-                (Kind::Tombstone, Clear::Tombstone { keep_until: 0 }, encode_reason(""), None)
-            }
+            None => (Kind::Tombstone, Clear::Tombstone { keep_until: 0 }, encode_reason(""), None),
         };
         let planned = Planned {
             document: self.tag,
@@ -175,9 +179,8 @@ impl Change {
 /// All heads, ascending: what the next version follows. A version may name 16; the oldest of more
 /// stay heads and are merged by the next write.
 pub fn heads_of(row: Option<&DocumentRow>) -> Vec<EntryId> {
-    let mut heads: Vec<EntryId> = row
-        .map(|row| row.heads.iter().map(|head| head.id).collect())
-        .unwrap_or_default();
+    let mut heads: Vec<EntryId> =
+        row.map(|row| row.heads.iter().map(|head| head.id).collect()).unwrap_or_default();
     heads.truncate(strongroom_wire::limits::PARENTS_MAX);
     heads.sort_unstable();
     heads

@@ -208,4 +208,3 @@ pub(crate) fn check_passphrase(passphrase: &Passphrase) -> Result<()> {
     }
     Ok(())
 }
-

@@ -51,18 +51,23 @@ impl Vault {
         let change = Change {
             tag: shown.row.tag,
             // A conflict copy moves alone: the other heads stay where they are.
-            parents: if shown.row.conflict { vec![shown.head().id] } else { super::bucket::heads_of(Some(&row)) },
+            parents: if shown.row.conflict {
+                vec![shown.head().id]
+            } else {
+                super::bucket::heads_of(Some(&row))
+            },
             body: Some(past.body),
             references: past.references,
             stamp: shown.head().stamp,
         };
         self.write(&bucket, vec![change])?;
         self.push_best_effort(&mut bucket)?;
-        let moved = self
-            .replica
-            .named(bucket.no(), dir, &name)?
-            .ok_or_else(|| Error::not_found(to))?;
-        let path = format!("{}/{name}", if dir.is_zero() { String::new() } else { self.path_of(&bucket, dir)? });
+        let moved =
+            self.replica.named(bucket.no(), dir, &name)?.ok_or_else(|| Error::not_found(to))?;
+        let path = format!(
+            "{}/{name}",
+            if dir.is_zero() { String::new() } else { self.path_of(&bucket, dir)? }
+        );
         self.listed(&bucket, &path, &moved)
     }
 
@@ -92,9 +97,9 @@ impl Vault {
                 .with_hint("put something into it, or name a directory that is there")),
             _ => {
                 let (name, above) = to.names.split_last().ok_or_else(|| taken(to))?;
-                let dir = self.find_directory(bucket, above)?.ok_or_else(|| {
-                    Error::not_found(format!("directory above {to}"))
-                })?;
+                let dir = self
+                    .find_directory(bucket, above)?
+                    .ok_or_else(|| Error::not_found(format!("directory above {to}")))?;
                 Ok((dir, name.clone()))
             }
         }

@@ -89,8 +89,7 @@ impl Vault {
         let claims = Claims::new(target, Actions::of(&[Action::Host]), expires, unique)
             .for_holder(key.public(), None);
         let malformed = |_| Error::new(ErrorKind::Other, "the vault's capability is malformed");
-        let capability =
-            Capability::issue(&claims, |input| key.sign(input)).map_err(malformed)?;
+        let capability = Capability::issue(&claims, |input| key.sign(input)).map_err(malformed)?;
         let chain = CapabilityChain::new(vec![capability]).map_err(malformed)?;
         Ok(remote.session(Arc::new(key), &chain))
     }

@@ -27,9 +27,8 @@ impl Vault {
             self.walk(&bucket, DocumentTag::ZERO, "", recursive, &mut collect)?;
             return Ok(found);
         }
-        let shown = self
-            .find_names(&bucket, &place.names)?
-            .ok_or_else(|| Error::not_found(place))?;
+        let shown =
+            self.find_names(&bucket, &place.names)?.ok_or_else(|| Error::not_found(place))?;
         if shown.kind() == DocumentType::Directory {
             self.walk(&bucket, shown.row.tag, &place.path(), recursive, &mut collect)?;
         } else {

@@ -53,8 +53,7 @@ impl Vault {
             if seen.entries == 0 {
                 continue;
             }
-            let totals: Totals =
-                self.replica.get(&keys::totals(bucket.no()))?.unwrap_or_default();
+            let totals: Totals = self.replica.get(&keys::totals(bucket.no()))?.unwrap_or_default();
             let held = holdings.iter().find(|held| held.bucket == bucket.record.id);
             buckets.push(PrivacyBucket {
                 label: bucket.record.label.clone(),
@@ -140,12 +139,7 @@ impl Seen {
     }
 }
 
-fn can_know(
-    buckets: &[PrivacyBucket],
-    all: &[Seen],
-    requests: u64,
-    asked: bool,
-) -> Vec<String> {
+fn can_know(buckets: &[PrivacyBucket], all: &[Seen], requests: u64, asked: bool) -> Vec<String> {
     let sum = |count: fn(&PrivacyBucket) -> u64| buckets.iter().map(count).sum::<u64>();
     let mut lines = vec![
         format!(
@@ -202,8 +196,8 @@ fn cannot_know(buckets: &[PrivacyBucket], all: &[Seen]) -> Vec<String> {
          before they are sent"
             .to_owned(),
         format!(
-            "true sizes: each is rounded up (Padmé, at most 6.25 % above 256 bytes) before sealing; \
-             {shared} commands left no order inside them"
+            "true sizes: each is rounded up (Padmé, at most 6.25 % above 256 bytes) before \
+             sealing; {shared} commands left no order inside them"
         ),
         "whether two documents are equal: every sealing has a key of its own".to_owned(),
         "who you are: your identity, your phrase and the labels of buckets never leave this device \

@@ -152,11 +152,7 @@ impl Vault {
     }
 
     /// Changes a remote's record, whatever other processes change in it meanwhile.
-    pub(crate) fn update_remote(
-        &self,
-        no: u32,
-        change: impl Fn(&mut RemoteRecord),
-    ) -> Result<()> {
+    pub(crate) fn update_remote(&self, no: u32, change: impl Fn(&mut RemoteRecord)) -> Result<()> {
         let _lock = self.replica.lock("meta")?;
         let key = keys::remote(no);
         let Some(mut record) = self.replica.get::<RemoteRecord>(&key)? else {
@@ -172,8 +168,7 @@ impl Vault {
     /// the vault. Needs the public half of the recovery pair only.
     pub(crate) fn put_recovery_record(&self, record: &RemoteRecord) -> Result<()> {
         let key = keys::remote(record.no);
-        let stored: RemoteRecord =
-            self.replica.get(&key)?.unwrap_or_else(|| record.clone());
+        let stored: RemoteRecord = self.replica.get(&key)?.unwrap_or_else(|| record.clone());
         if stored.record_counter > 0 {
             return Ok(());
         }

@@ -83,8 +83,7 @@ impl Vault {
             contents.member_seed.clone(),
             contents.member_chain.clone(),
         );
-        let bucket =
-            BucketRecord { internal: true, label: "vault".to_owned(), ..bucket };
+        let bucket = BucketRecord { internal: true, label: "vault".to_owned(), ..bucket };
         let mut batch = Batch::new();
         self.replica.put(&mut batch, keys::META.to_vec(), &meta)?;
         self.replica.put(&mut batch, keys::bucket(bucket.id), &bucket)?;
@@ -232,8 +231,7 @@ impl Vault {
 
     /// What the vault's own bucket says of the person's buckets.
     fn bucket_documents(&self, vault: &Bucket) -> Result<Vec<BucketDocument>> {
-        let rows: Vec<(Vec<u8>, DocumentRow)> =
-            self.replica.all(&keys::documents(vault.no()))?;
+        let rows: Vec<(Vec<u8>, DocumentRow)> = self.replica.all(&keys::documents(vault.no()))?;
         let mut found = Vec::new();
         for (_, row) in rows {
             let name = row.current().and_then(|head| head.facts.as_ref()).map(|f| f.name.clone());

@@ -25,9 +25,9 @@ impl Vault {
                     ErrorKind::Unreachable => report
                         .unreachable
                         .push(Refused { path: record.url, reason: error.to_string() }),
-                    ErrorKind::Damaged => report
-                        .refused
-                        .push(Refused { path: record.url, reason: error.to_string() }),
+                    ErrorKind::Damaged => {
+                        report.refused.push(Refused { path: record.url, reason: error.to_string() })
+                    }
                     _ => return Err(error),
                 },
             }

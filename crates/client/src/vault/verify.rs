@@ -51,7 +51,9 @@ impl Vault {
         })?;
         let last = self.replica.tip(bucket.no())?.last_no;
         if numbers.len() as u64 != last {
-            report.damaged.push(named(bucket, format!("{} of {last} entries are here", numbers.len())));
+            report
+                .damaged
+                .push(named(bucket, format!("{} of {last} entries are here", numbers.len())));
         }
         for no in numbers {
             if progress.cancelled() {
@@ -119,14 +121,12 @@ impl Vault {
         progress: &dyn Progress,
     ) -> Result<()> {
         let Content::Manifest(bytes) = &body.content else { return Ok(()) };
-        let checked = Manifest::decode(bytes).map_err(|e| Error::damaged(e.to_string())).and_then(
-            |manifest| self.verify_chunks(bucket, manifest, report, progress),
-        );
+        let checked = Manifest::decode(bytes)
+            .map_err(|e| Error::damaged(e.to_string()))
+            .and_then(|manifest| self.verify_chunks(bucket, manifest, report, progress));
         match checked {
             Ok(()) => Ok(()),
-            Err(error)
-                if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Cancelled) =>
-            {
+            Err(error) if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Cancelled) => {
                 Err(error)
             }
             Err(error) => {
@@ -192,10 +192,9 @@ impl Vault {
                     Ok(done) => equal &= done.equal,
                     Err(error) => {
                         equal = false;
-                        report.damaged.push(Refused {
-                            path: record.url.clone(),
-                            reason: error.to_string(),
-                        });
+                        report
+                            .damaged
+                            .push(Refused { path: record.url.clone(), reason: error.to_string() });
                     }
                 }
             }
