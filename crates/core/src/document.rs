@@ -144,8 +144,7 @@ impl VersionBody {
         let media_type = r.option(|r| r.text(LABEL_LEN_MAX).map(str::to_owned))?;
         let size = r.uint()?;
         r.array_exact(2)?;
-        let modified =
-            Timestamp { secs: r.int()?, nanos: r.uint_max(999_999_999)? as u32 };
+        let modified = Timestamp { secs: r.int()?, nanos: r.uint_max(999_999_999)? as u32 };
         let mode = r.option(|r| r.uint_max(0o7777).map(|mode| mode as u16))?;
         let digest = r.option(Reader::bytes_exact)?;
         let schema = r.option(|r| r.text(LABEL_LEN_MAX).map(str::to_owned))?;
@@ -178,9 +177,7 @@ impl VersionBody {
                 bytes.len() as u64 == m.size && m.digest.is_some()
             }
             (Content::Inline(_), DocumentType::Internal) => true,
-            (Content::Manifest(_), DocumentType::File | DocumentType::Object) => {
-                m.digest.is_some()
-            }
+            (Content::Manifest(_), DocumentType::File | DocumentType::Object) => m.digest.is_some(),
             _ => false,
         };
         named && fits

@@ -119,8 +119,7 @@ pub fn found(founder: &Founder<'_>, rng: &mut impl Rng) -> Result<Founded, Found
         header.prev = epoch.id();
         let clear = member_clear(carried);
         let plain = body.encode();
-        let sealed =
-            writer::seal_body(founder.secret, &content, &mut header, &clear, &plain, rng)?;
+        let sealed = writer::seal_body(founder.secret, &content, &mut header, &clear, &plain, rng)?;
         writer::sign_entry(Entry::assemble(header, clear, sealed), |input| root.sign(input))
     };
     let under = Under { bucket, epoch: epoch.id(), content: &content };
@@ -134,10 +133,8 @@ pub fn found(founder: &Founder<'_>, rng: &mut impl Rng) -> Result<Founded, Found
         clock: hlc,
     };
     let enrolled = enrol(&enrolment, &under, rng)?;
-    let mut entries: Vec<_> = [genesis, epoch.clone(), root_entry]
-        .into_iter()
-        .map(Verified::danger_made_here)
-        .collect();
+    let mut entries: Vec<_> =
+        [genesis, epoch.clone(), root_entry].into_iter().map(Verified::danger_made_here).collect();
     entries.push(enrolled.entry);
     Ok(Founded {
         entries,
@@ -309,8 +306,7 @@ fn epoch_entry(
         recipients: vec![keys.tag],
         name_key: NameKey::from_secret_bytes(&keys.name.to_secret_bytes()),
     };
-    let mut header =
-        control_header(bucket, Kind::Epoch, &[genesis.id()], genesis.header().hlc);
+    let mut header = control_header(bucket, Kind::Epoch, &[genesis.id()], genesis.header().hlc);
     header.author = root.public().author();
     header.seq = 1;
     header.prev = genesis.id();

@@ -57,8 +57,8 @@ pub fn walk_back(keyring: &mut Keyring, epochs: &[Verified<Entry>]) -> Result<()
                 let before = epochs.iter().find(|other| other.id() == *prev);
                 let Some(before) = before.filter(|_| !keyring.has(prev)) else { continue };
                 let commitment = Commitment(epoch_clear(before)?.commit_e);
-                let suite = Suite::from_byte(entry.header().suite)
-                    .map_err(|_| EntryOpenError::Suite)?;
+                let suite =
+                    Suite::from_byte(entry.header().suite).map_err(|_| EntryOpenError::Suite)?;
                 found.push((*prev, open_back(suite, &history, *prev, commitment, slot)?));
             }
         }
@@ -72,10 +72,7 @@ pub fn walk_back(keyring: &mut Keyring, epochs: &[Verified<Entry>]) -> Result<()
 }
 
 /// Opens the sealed part of an epoch.
-pub fn epoch_body(
-    keyring: &Keyring,
-    entry: &Verified<Entry>,
-) -> Result<EpochBody, EntryOpenError> {
+pub fn epoch_body(keyring: &Keyring, entry: &Verified<Entry>) -> Result<EpochBody, EntryOpenError> {
     Ok(EpochBody::decode(&keyring.open(entry)?)?)
 }
 
@@ -103,8 +100,8 @@ pub fn member_facts(
     let tag = name_key.member_tag(body.principal);
     let header = entry.header();
     for bytes in &clear.capabilities {
-        let capability = strongroom_wire::capability::Capability::decode(bytes)
-            .map_err(|_| refused())?;
+        let capability =
+            strongroom_wire::capability::Capability::decode(bytes).map_err(|_| refused())?;
         let claims = capability.claims();
         if claims.member != Some(tag) {
             return Err(refused());

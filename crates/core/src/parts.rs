@@ -39,9 +39,8 @@ impl EpochBody {
         let mut r = Reader::new(bytes);
         r.array_exact(2)?;
         let count = r.array(EPOCH_WRAPS_MAX)?;
-        let recipients = (0..count)
-            .map(|_| r.bytes_exact().map(MemberTag))
-            .collect::<Result<Vec<_>, _>>()?;
+        let recipients =
+            (0..count).map(|_| r.bytes_exact().map(MemberTag)).collect::<Result<Vec<_>, _>>()?;
         let name_key = NameKey::from_secret_bytes(&r.bytes_exact()?);
         r.end()?;
         if strictly_ascending(&recipients) {

@@ -144,7 +144,8 @@ fn seal_one(
         sealed_len: 0,
         body_hash: [0; 32],
     };
-    let sealed = seal_body(author.device, under.content, &mut header, &plan.clear, &plan.plain, rng)?;
+    let sealed =
+        seal_body(author.device, under.content, &mut header, &plan.clear, &plan.plain, rng)?;
     Ok(Entry::assemble(header, plan.clear, sealed))
 }
 
@@ -158,8 +159,7 @@ pub(crate) fn seal_body(
     rng: &mut impl Rng,
 ) -> Result<Vec<u8>, SealError> {
     let key = content.document(header.document, header.generation);
-    let hedge =
-        Hedge { device, author: header.author, seq: header.seq, random: rng.bytes32() };
+    let hedge = Hedge { device, author: header.author, seq: header.seq, random: rng.bytes32() };
     let draft = Draft::new(&key, plain, &Padme, hedge)?;
     let part = draft.header();
     header.nonce = part.nonce.0;

@@ -353,9 +353,9 @@ fn read_wraps(r: &mut Reader<'_>) -> Result<DeviceWraps, CborError> {
 fn read_uri(r: &mut Reader<'_>) -> Result<String, KeyLogFault> {
     let uri = r.text(ALIAS_LEN_MAX)?;
     let scheme = uri.split_once(':').map(|(scheme, rest)| (scheme.as_bytes(), !rest.is_empty()));
+    let may_follow = |c: &u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"+-.".contains(c);
     let sound = matches!(scheme, Some(([first, more @ ..], true))
-        if first.is_ascii_lowercase()
-            && more.iter().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || b"+-.".contains(c)));
+        if first.is_ascii_lowercase() && more.iter().all(may_follow));
     if sound && uri.bytes().all(|c| c.is_ascii_graphic()) {
         Ok(uri.to_owned())
     } else {

@@ -98,7 +98,9 @@ proptest! {
     }
 
     #[test]
-    fn whatever_arrives_is_read_one_way_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn whatever_arrives_is_read_one_way_or_refused(
+        bytes in prop::collection::vec(any::<u8>(), 0..300)
+    ) {
         if let Ok(body) = VersionBody::decode(&bytes) {
             prop_assert_eq!(body.encode(), bytes);
         }

@@ -194,7 +194,8 @@ proptest! {
 
     #[test]
     fn every_order_gives_the_same_tree(
-        (claims, mixed) in any_claims().prop_flat_map(|it| (Just(it.clone()), Just(it).prop_shuffle()))
+        (claims, mixed) in any_claims()
+            .prop_flat_map(|it| (Just(it.clone()), Just(it).prop_shuffle()))
     ) {
         prop_assert_eq!(tree(&claims), tree(&mixed));
     }
