@@ -83,7 +83,8 @@ pub enum CapabilityError {
 /// ```
 /// use strongroom_wire::capability::{Action, Actions, Capability, Claims, Target};
 /// use strongroom_wire::ids::{BucketId, MemberTag, PublicKey};
-/// let claims = Claims::new(Target::Bucket(BucketId([1; 32])), Actions::ALL, 2_000_000_000, [9; 16])
+/// let target = Target::Bucket(BucketId([1; 32]));
+/// let claims = Claims::new(target, Actions::ALL, 2_000_000_000, [9; 16])
 ///     .for_holder(PublicKey([2; 32]), Some(MemberTag([3; 16])))
 ///     .with_depth(7);
 /// let capability = Capability::issue(&claims, |_to_be_signed| [0; 64]).unwrap();

@@ -42,7 +42,8 @@ macro_rules! problems {
 
 problems! {
     Malformed, "malformed", 400, "The request is not of the form the description gives.";
-    Unauthorized, "unauthorized", 401, "No valid session, signature or capability covers this request.";
+    Unauthorized, "unauthorized", 401,
+        "No valid session, signature or capability covers this request.";
     Forbidden, "forbidden", 403, "The capability does not cover this.";
     NotFound, "not-found", 404, "There is nothing here that this capability covers.";
     Method, "method", 405, "This method has no meaning here.";
@@ -51,8 +52,10 @@ problems! {
     StaleEpoch, "stale-epoch", 409, "The entry is sealed under an epoch that was followed.";
     TooLarge, "too-large", 413, "The request is larger than the limits of this provider.";
     HeadTooLarge, "head-too-large", 431, "The request's head is larger than the limits.";
-    InvalidEntry, "invalid-entry", 422, "An entry is not authentic, not in order, or not allowed to its author.";
-    MissingChunk, "missing-chunk", 422, "A version refers to a chunk that was not put under this bucket.";
+    InvalidEntry, "invalid-entry", 422,
+        "An entry is not authentic, not in order, or not allowed to its author.";
+    MissingChunk, "missing-chunk", 422,
+        "A version refers to a chunk that was not put under this bucket.";
     Rate, "rate", 429, "Too many requests; try again later.";
     Internal, "internal", 500, "The provider failed; nothing was stored.";
     Busy, "busy", 503, "The provider is at its limits; try again soon.";

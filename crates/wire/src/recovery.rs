@@ -10,7 +10,7 @@
 //!  1,129  2,064  sealed     AEAD of 2,048 bytes, with tag
 //!  3,193     64  signature  record key over "strongroom/recovery/0" 0x00 ‖ record id ‖ all before
 //! ```
-//! It is 3,257 bytes always, so nothing shows in its size. The layout is docs/spec/recovery-record.md.
+//! It is 3,257 bytes always, so nothing shows in its size. Layout: docs/spec/recovery-record.md.
 
 use crate::chain::verify_signature;
 use crate::format::RECOVERY_PREFIX;

@@ -1,7 +1,7 @@
 //! What binds a body to its signed request. Comes in: method, URI, `Content-Digest`. Goes out: the
 //! hashes the body must have. Must not know: the body, until it is checked.
 //!
-//! A body is bound by its SHA-256 in `content-digest`, or by its BLAKE3 in the target URI (a chunk's
+//! A body is bound by its SHA-256 in `content-digest`, or by its BLAKE3 in the URI (a chunk's
 //! path, or the query parameter `b3`), which is faster to compute and which a chunk's path names
 //! anyway. A request that is bound by neither must have no body.
 

@@ -78,8 +78,8 @@ mod tests {
     #[test]
     fn rfc9421_b_2_5_hmac_sha256() {
         use base64ct::{Base64, Encoding};
-        let shared = "uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6pcl8jsa\
-                      sjlTMtDQ==";
+        let shared = "uzvJfB4u3N0Jy4T7NZ75MDVcr8zSTInedJtkgcu46YW4XByzNJjxBdtjUkdJPBtbmHhIDi6\
+                      pcl8jsasjlTMtDQ==";
         let keyed = Hmac::new_from_slice(&Base64::decode_vec(shared).unwrap()).unwrap();
         let components = [
             ("date", "Tue, 20 Apr 2021 02:07:55 GMT"),

@@ -533,7 +533,8 @@ proptest! {
         let last = Draft { hlc: at(103), ..world.draft(Kind::Epoch) };
         world.insert(&last, next_epoch(3, &[left, right])).unwrap();
 
-        let mut other = World { control: Control::new(&world.entries[0]).unwrap(), ..world.clone() };
+        let control = Control::new(&world.entries[0]).unwrap();
+        let mut other = World { control, ..world.clone() };
         let mut waiting: Vec<_> = order.iter().map(|at| &world.entries[*at]).collect();
         while !waiting.is_empty() {
             let before = waiting.len();

@@ -1,5 +1,5 @@
-//! Makes vectors/capability and vectors/recovery-record: capabilities of the one form and of many others,
-//! chains that hold and chains that do not.
+//! Makes vectors/capability and vectors/recovery-record: capabilities of the one form and of many
+//! others, chains that hold and chains that do not.
 
 use serde_json::{Value, json};
 use strongroom_wire::capability::{
