@@ -1,4 +1,5 @@
-//! A batch: what must be true, then what to write. All of it happens, or nothing.
+//! A batch: what must be true, then what to write. All of it happens, or nothing. Comes in: keys
+//! and values. Goes out: one thing an engine can commit.
 //!
 //! Must not know: engines, disks.
 

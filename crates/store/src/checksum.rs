@@ -1,5 +1,5 @@
 //! Checksums against accidents: a flipped bit, a cut file. Not against people: what is stored
-//! is sealed and signed above.
+//! is sealed and signed above. Comes in: bytes and the place they stand at. Goes out: a checksum.
 //!
 //! Must not know: keys of members, engines.
 

@@ -1,4 +1,5 @@
 //! What can go wrong in a store: one closed list, with what to do in every message.
+//! Comes in: what an engine met. Goes out: one error.
 //!
 //! Must not know: paths of the machine. A file is named by its name inside the store, so that a
 //! message can go into a log or to a stranger.

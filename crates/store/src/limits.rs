@@ -1,4 +1,5 @@
-//! What a store accepts. Every number has a unit and says what breaks above it.
+//! What a store accepts. Every number has a unit and says what breaks above it. Comes in: nothing.
+//! Goes out: numbers.
 //!
 //! Must not know: engines. They check these limits before they allocate or write.
 

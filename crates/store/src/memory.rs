@@ -1,4 +1,5 @@
 //! Both traits in memory: for tests, and the model the engines are compared with.
+//! Comes in: batches and blobs. Goes out: the same.
 //!
 //! Must not know: disks. It forgets everything when it is dropped.
 

@@ -1,4 +1,4 @@
-//! What a check of a store found.
+//! What a check of a store found. Comes in: findings. Goes out: one report.
 //!
 //! Must not know: engines. Paths of the machine do not appear.
 

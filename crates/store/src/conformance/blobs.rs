@@ -1,4 +1,5 @@
-//! What `Blobs` promises, one function a promise.
+//! What `Blobs` promises, one function a promise. Comes in: an engine or a wrapper. Goes
+//! out: nothing, or the promise it broke.
 //!
 //! Must not know: which engine it has in hand.
 

@@ -1,4 +1,5 @@
-//! Seeded randomness for tests: the same seed, the same run.
+//! Seeded randomness for tests: the same seed, the same run. Comes in: a seed. Goes out:
+//! numbers and bytes.
 //!
 //! Must not know: anything. Never used for keys.
 

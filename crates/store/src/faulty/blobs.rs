@@ -1,4 +1,5 @@
-//! The disk that lies, for blobs.
+//! The disk that lies, for blobs. Comes in: blobs and a script. Goes out: what a bad disk makes of
+//! them.
 //!
 //! Must not know: which engine it wraps.
 

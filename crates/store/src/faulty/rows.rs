@@ -1,4 +1,5 @@
-//! The disk that lies, for rows.
+//! The disk that lies, for rows. Comes in: batches and a script. Goes out: what a bad disk makes
+//! of them.
 //!
 //! Must not know: which engine it wraps.
 

@@ -1,4 +1,5 @@
-//! What goes wrong, how often; and how often it did.
+//! What goes wrong, how often; and how often it did. Comes in: a seed and rates. Goes out: whether
+//! this step fails.
 //!
 //! Must not know: stores.
 

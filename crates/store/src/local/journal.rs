@@ -79,7 +79,9 @@ mod tests {
         #[test]
         fn any_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(0..9_u8, 0..60)) {
             let mut seen = 0;
-            let decoded = decode(&bytes, |key, value| seen += 7 + key.len() + value.map_or(0, <[u8]>::len));
+            let decoded = decode(&bytes, |key, value| {
+                seen += 7 + key.len() + value.map_or(0, <[u8]>::len);
+            });
             if decoded.is_some() {
                 proptest::prop_assert!(seen <= bytes.len());
             }
