@@ -1,6 +1,7 @@
 //! Sealing against its primitives, interleaved in one run on the same bytes, one thread.
 //!
 //! Prints medians of processor time, and the ratio.
+#![forbid(unsafe_code)]
 
 use std::hint::black_box;
 use std::time::Instant;

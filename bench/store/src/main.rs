@@ -1,7 +1,8 @@
 //! Engines for the store side by side: the same work, interleaved, medians of five.
 //!
-//! `cargo run --release [-- ROUNDS [DOCUMENTS [ENGINE…]]]`, in a directory on the disk to be measured
-//! (`TMPDIR` names another). Prints a table; docs/design/store.md quotes one.
+//! `cargo run --release [-- ROUNDS [DOCUMENTS [ENGINE…]]]`, on the disk to be
+//! measured (`TMPDIR` names another). Prints a table; docs/design/store.md quotes one.
+#![forbid(unsafe_code)]
 
 mod engines;
 

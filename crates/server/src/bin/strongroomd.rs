@@ -1,5 +1,6 @@
 //! The provider alone: a program whose dependencies show that it cannot open what it stores. Comes
 //! in: a command line. Goes out: a served address. Must not know: keys of any vault.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

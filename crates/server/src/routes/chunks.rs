@@ -29,7 +29,10 @@ const HAVE_LEN_MAX: usize = 4_096 * 34 + 3;
         ("bucket" = String, Path, description = "Bucket id, base32"),
         ("chunk" = String, Path, description = "BLAKE3 of the body, base32"),
     ),
-    request_body(content_type = "application/octet-stream", description = "At most 1,048,576 bytes"),
+    request_body(
+        content_type = "application/octet-stream",
+        description = "At most 1,048,576 bytes",
+    ),
     responses(
         (status = 201, description = "Durable, and the bucket's"),
         (status = 401, description = "No session, or the body is not the one named"),
