@@ -20,7 +20,7 @@ struct Drawn {
 
 thread_local! {
     static DRAWN: RefCell<Drawn> =
-        const { RefCell::new(Drawn { bytes: Zeroizing::new([0; DRAWN_LEN]), used: DRAWN_LEN }) };
+        RefCell::new(Drawn { bytes: Zeroizing::new([0; DRAWN_LEN]), used: DRAWN_LEN });
 }
 
 /// Randomness of the operating system. Ends the process where the system has none: a key that is

@@ -271,6 +271,7 @@ fn join<T>(thread: std::thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
 impl Put<'_, '_> {
     fn all(&mut self, sources: &[Source], dest: &Place, stdin: &mut dyn Read) -> Result<()> {
         let into = dest.into || sources.len() > 1;
+        refuse_equal_names(sources)?;
         for source in sources {
             match source {
                 Source::Stdin => self.stdin(dest, into, stdin)?,
@@ -665,6 +666,24 @@ impl Put<'_, '_> {
     fn refuse(&mut self, path: &Path, reason: String) {
         self.report.refused.push(Refused { path: path.to_string_lossy().into_owned(), reason });
     }
+}
+
+/// Two sources of one name would be two states of one document in one put.
+fn refuse_equal_names(sources: &[Source]) -> Result<()> {
+    let mut seen = std::collections::BTreeSet::new();
+    for source in sources {
+        if let Source::Path(path) = source
+            && sources.len() > 1
+            && !seen.insert(base_name(path)?)
+        {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("two of the sources are called {}", base_name(path)?),
+            )
+            .with_hint("put them one by one, under different names"));
+        }
+    }
+    Ok(())
 }
 
 /// What a source is called in the vault.
