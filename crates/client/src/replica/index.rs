@@ -196,8 +196,13 @@ impl<'a> Intake<'a> {
         // What was looked up while entries were still coming may be out of date.
         self.parents.clear();
         let changed: Vec<DocumentTag> = self.unplaced.iter().copied().collect();
+        let mut directories = false;
         for tag in changed {
             self.queue_dependents(tag)?;
+            directories |= self.is_or_was_directory(tag)?;
+        }
+        if directories {
+            self.queue_displaced()?;
         }
         // Each document is placed at most twice: once itself, once when it closes a cycle.
         let mut again = BTreeSet::new();
@@ -209,6 +214,29 @@ impl<'a> Intake<'a> {
             {
                 self.queue(cut);
             }
+        }
+        Ok(())
+    }
+
+    fn is_or_was_directory(&mut self, tag: DocumentTag) -> Result<bool> {
+        let pending = self.pending(tag)?;
+        Ok([&pending.before, &pending.after].into_iter().any(|row| {
+            let facts = row.current().and_then(|head| head.facts.as_ref());
+            facts.is_some_and(|facts| facts.kind == DocumentType::Directory)
+        }))
+    }
+
+    /// What was cut out of a cycle depends on every member of it: on their parents, and on which of
+    /// them was written last. Without this two devices that heard of the same moves in another
+    /// order would show them in different places.
+    fn queue_displaced(&mut self) -> Result<()> {
+        let mut displaced = Vec::new();
+        self.replica.each(&keys::all_waiting(self.bucket), |key, _| {
+            displaced.extend(key.last_chunk::<16>().map(|tag| DocumentTag(*tag)));
+            Ok(true)
+        })?;
+        for tag in displaced {
+            self.queue(tag);
         }
         Ok(())
     }
@@ -270,10 +298,12 @@ impl<'a> Intake<'a> {
     }
 
     /// Walks up from a document. If it comes back to where it started, the member with the highest
-    /// (hlc, id) is cut out.
+    /// (hlc, id) is cut out. A cycle further up is its members' affair: once it is cut, what
+    /// hangs below it is reachable again.
     fn cycle_cut(&mut self, start: DocumentTag) -> Result<Option<DocumentTag>> {
         let mut at = start;
         let mut highest = None;
+        let mut seen = HashSet::from([start]);
         for _ in 0..=PATH_DEPTH_MAX {
             let Some(row) = self.view(at)? else { return Ok(None) };
             let Some(head) = row.current() else { return Ok(None) };
@@ -283,13 +313,12 @@ impl<'a> Intake<'a> {
             if parent == start {
                 return Ok(highest.map(|(_, _, tag)| tag));
             }
-            if parent.is_zero() {
+            if parent.is_zero() || !seen.insert(parent) {
                 return Ok(None);
             }
             at = parent;
         }
-        // Deeper than any path may be, or running into a cycle further up: the start is shown at
-        // the root, so that everything stays reachable.
+        // Deeper than any path may be: the start is shown at the root.
         Ok(Some(start))
     }
 

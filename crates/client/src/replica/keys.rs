@@ -118,6 +118,10 @@ pub fn name(
     out.extend_from_slice(&k.blind("head", &data));
     out
 }
+/// Documents shown at the root because of any parent.
+pub fn all_waiting(b: BucketNo) -> Vec<u8> {
+    key(b'Q', b, &[])
+}
 /// Documents shown at the root because of this parent.
 pub fn waiting_for(k: &LocalKey, b: BucketNo, parent: DocumentTag) -> Vec<u8> {
     key(b'Q', b, &[&k.blind("waiting", &parent.0)])
