@@ -7,6 +7,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use strongroom_core::document::{Content, digest, digest_of};
 use strongroom_seal::manifest::ManifestBuilder;
@@ -28,6 +29,8 @@ use crate::vault::Vault;
 
 /// Content up to this many bytes stands in the entry, beside its name and metadata.
 pub const INLINE_MAX: u64 = 64_000;
+/// Longest step of the clock that times of change are taken from (100 Hz), and some more.
+const TICK: Duration = Duration::from_millis(12);
 
 /// A content, stored: its bytes or their manifest, and what follows for the version.
 #[derive(Debug)]
@@ -45,6 +48,7 @@ pub struct Stored {
 /// Reads a small file whole, in one read. `None`: it is not as it looked, or it changed while it
 /// was read.
 pub fn read_small(path: &Path, look: &Look) -> io::Result<Option<(Vec<u8>, Look)>> {
+    settle(look);
     let mut file = File::open(path)?;
     // Room for one byte more: a file that grew fills it.
     let mut bytes = vec![0; look.size.min(INLINE_MAX) as usize + 1];
@@ -65,6 +69,20 @@ pub fn read_small(path: &Path, look: &Look) -> io::Result<Option<(Vec<u8>, Look)
     let still = after.is_some_and(|after| after.same_content(look) && after.kind == look.kind)
         && filled as u64 == look.size;
     Ok(still.then_some((bytes, *look)))
+}
+
+/// Waits until the tick in which a file changed is over. The system's times of change count in
+/// ticks: a second change within one would leave the same time behind, and both a torn read and a
+/// later put would take the file for unchanged.
+fn settle(look: &Look) {
+    let changed = look.stamp.changed;
+    let secs = Duration::from_secs(u64::try_from(changed.secs).unwrap_or_default());
+    let changed = SystemTime::UNIX_EPOCH + secs + Duration::from_nanos(changed.nanos.into());
+    // A time in the future tells nothing; one tick is waited.
+    let age = changed.elapsed().unwrap_or_default();
+    if age < TICK {
+        std::thread::sleep(TICK - age);
+    }
 }
 
 /// Content that stands in the entry.
@@ -218,7 +236,7 @@ pub fn stream<'v>(
 ) -> Result<Stored> {
     let mut streaming = Streaming::new(vault, sink, None);
     let mut cutter = Cutter::new(Padme);
-    let size = cut_all(&mut streaming, &mut cutter, reader, progress)?;
+    let size = cut_all(&mut streaming, &mut cutter, reader, u64::MAX, progress)?;
     finish(streaming, cutter, size).map(|(stored, _)| stored)
 }
 
@@ -235,6 +253,7 @@ pub fn stream_file<'v>(
     let look =
         |file: &File| -> Result<Option<Look>> { Ok(Look::of(&file.metadata().map_err(io_error)?)) };
     let before = look(&file)?.ok_or_else(|| changed(path))?;
+    settle(&before);
     let (journal, pieces) = match journalled {
         Some((journal, pieces)) => (Some(journal), pieces),
         None => (None, Vec::new()),
@@ -245,7 +264,7 @@ pub fn stream_file<'v>(
     let offset = done * PIECE_LEN as u64;
     file.seek(SeekFrom::Start(offset)).map_err(io_error)?;
     progress.advance(0, offset);
-    let size = cut_all(&mut streaming, &mut cutter, &mut file, progress)?;
+    let size = cut_all(&mut streaming, &mut cutter, &mut file, before.size, progress)?;
     let after = look(&file)?;
     if size != before.size || !after.is_some_and(|after| after.same_content(&before)) {
         return Err(changed(path));
@@ -254,13 +273,16 @@ pub fn stream_file<'v>(
     Ok((stored, before, journal))
 }
 
+/// Cuts a reader to its end, or to the first byte after `size_max`: a file that grows as fast as it
+/// is read would have no end.
 fn cut_all(
     streaming: &mut Streaming<'_, '_>,
     cutter: &mut Cutter<Padme>,
     reader: &mut dyn Read,
+    size_max: u64,
     progress: &dyn Progress,
 ) -> Result<u64> {
-    loop {
+    while cutter.size() <= size_max {
         let space = cutter.space();
         let step = space.len().min(262_144);
         let (space, _) = space.split_at_mut(step);
@@ -282,6 +304,7 @@ fn cut_all(
             Err(error) => return Err(Error::io("cannot read the source", &error)),
         }
     }
+    Ok(cutter.size())
 }
 
 fn finish<'v>(
@@ -300,6 +323,7 @@ pub fn file_digest(path: &Path, look: &Look) -> io::Result<Option<[u8; 32]>> {
     if look.size <= INLINE_MAX {
         return Ok(read_small(path, look)?.map(|(bytes, _)| digest_of(&bytes)));
     }
+    settle(look);
     let mut file = File::open(path)?;
     let mut cutter = Cutter::new(Padme);
     let mut hashes = Vec::new();
