@@ -2,7 +2,8 @@
 //! provider if one answers, else in this device's cache. Must not know: keys, names.
 //!
 //! Small chunks travel together, large ones alone and several at a time; never more than
-//! [`IN_FLIGHT`] MiB wait in memory.
+//! [`IN_FLIGHT`] MiB wait in memory. When the provider goes away meanwhile, what was on its way and
+//! what follows is kept in the cache.
 
 use std::sync::Arc;
 
@@ -23,6 +24,8 @@ const IN_FLIGHT: usize = 8;
 const SMALL_LEN: usize = 262_144;
 /// Bytes of small chunks in one request.
 const TOGETHER_LEN: usize = 4 * 1_048_576;
+/// The lock between announcing a chunk as pending and keeping it.
+const KEEPING: &str = "keeping";
 
 /// Where chunks go.
 pub struct ChunkSink<'a> {
@@ -45,7 +48,13 @@ struct Provider<'a> {
     runtime: &'a Runtime,
     session: Session,
     permits: Arc<Semaphore>,
-    tasks: Vec<JoinHandle<Result<(), RemoteError>>>,
+    tasks: Vec<JoinHandle<Result<(), Unsent>>>,
+}
+
+/// What did not arrive, and why.
+struct Unsent {
+    chunks: Vec<(ChunkId, Bytes)>,
+    error: RemoteError,
 }
 
 impl<'a> ChunkSink<'a> {
@@ -81,9 +90,7 @@ impl<'a> ChunkSink<'a> {
             self.small.push((id, bytes));
             return if self.small_len >= TOGETHER_LEN { self.send_small() } else { Ok(()) };
         }
-        let Route::Provider(provider) = &mut self.route else { return Ok(()) };
-        let bucket = self.bucket;
-        provider.spawn(move |session| async move { session.put_chunk(bucket, id, bytes).await })
+        self.dispatch(vec![(id, bytes)])
     }
 
     fn send_small(&mut self) -> Result<()> {
@@ -92,17 +99,36 @@ impl<'a> ChunkSink<'a> {
         if small.is_empty() {
             return Ok(());
         }
+        self.dispatch(small)
+    }
+
+    fn dispatch(&mut self, chunks: Vec<(ChunkId, Bytes)>) -> Result<()> {
         let bucket = self.bucket;
         match &mut self.route {
-            Route::Provider(provider) => provider
-                .spawn(move |session| async move { session.put_chunks(bucket, &small).await }),
-            Route::Cache => self.keep(small),
+            Route::Provider(provider) => {
+                let unsent = provider.spawn(bucket, chunks)?;
+                self.fall_back(unsent)
+            }
+            Route::Cache => self.keep(chunks),
         }
     }
 
+    /// The provider went away: what did not arrive is kept here, and so is all that follows.
+    fn fall_back(&mut self, mut unsent: Vec<(ChunkId, Bytes)>) -> Result<()> {
+        if unsent.is_empty() {
+            return Ok(());
+        }
+        if let Route::Provider(mut provider) = std::mem::replace(&mut self.route, Route::Cache) {
+            unsent.extend(provider.finish()?);
+        }
+        self.keep(unsent)
+    }
+
     /// Into the cache, remembered as still to be sent. The row is written first: a chunk without a
-    /// row would be thrown away as orphaned, a row without its chunk is only skipped.
+    /// row would be thrown away as orphaned, a row without its chunk is only skipped. The lock tells
+    /// a row whose chunk is still to come from one that a killed process left.
     fn keep(&self, chunks: Vec<(ChunkId, Bytes)>) -> Result<()> {
+        let _lock = self.vault.replica.lock(KEEPING)?;
         let mut batch = Batch::new();
         for (id, bytes) in &chunks {
             let len = bytes.len() as u64;
@@ -117,7 +143,10 @@ impl<'a> ChunkSink<'a> {
     pub fn flush(&mut self) -> Result<()> {
         self.send_small()?;
         match &mut self.route {
-            Route::Provider(provider) => provider.finish(),
+            Route::Provider(provider) => {
+                let unsent = provider.finish()?;
+                self.fall_back(unsent)
+            }
             Route::Cache => Ok(()),
         }
     }
@@ -141,43 +170,61 @@ impl<'a> ChunkSink<'a> {
 }
 
 impl Provider<'_> {
-    fn spawn<F, T>(&mut self, request: F) -> Result<()>
-    where
-        F: FnOnce(Session) -> T,
-        T: Future<Output = Result<(), RemoteError>> + Send + 'static,
-    {
-        self.collect()?;
+    /// Sends these; waits while too much is on its way. Gives what turned out not to arrive.
+    fn spawn(
+        &mut self,
+        bucket: BucketId,
+        chunks: Vec<(ChunkId, Bytes)>,
+    ) -> Result<Vec<(ChunkId, Bytes)>> {
         let permit = self.runtime.block_on(self.permits.clone().acquire_owned());
         let permit = permit.map_err(|_| Error::new(ErrorKind::Other, "the upload has ended"))?;
-        let sending = request(self.session.clone());
+        let session = self.session.clone();
         self.tasks.push(self.runtime.spawn(async move {
-            let sent = sending.await;
+            let sent = match &chunks[..] {
+                [(id, bytes)] if bytes.len() >= SMALL_LEN => {
+                    session.put_chunk(bucket, *id, bytes.clone()).await
+                }
+                several => session.put_chunks(bucket, several).await,
+            };
             drop(permit);
-            sent
+            sent.map_err(|error| Unsent { chunks, error })
         }));
-        Ok(())
+        self.collect()
     }
 
     /// Looks at what has ended, so that a failed upload stops soon.
-    fn collect(&mut self) -> Result<()> {
+    fn collect(&mut self) -> Result<Vec<(ChunkId, Bytes)>> {
         let (ended, running): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.tasks).into_iter().partition(JoinHandle::is_finished);
         self.tasks = running;
         self.wait_for(ended)
     }
 
-    fn finish(&mut self) -> Result<()> {
+    fn finish(&mut self) -> Result<Vec<(ChunkId, Bytes)>> {
         let tasks = std::mem::take(&mut self.tasks);
         self.wait_for(tasks)
     }
 
-    fn wait_for(&self, tasks: Vec<JoinHandle<Result<(), RemoteError>>>) -> Result<()> {
+    /// What did not arrive because nobody answered; any other reason is an error.
+    fn wait_for(
+        &self,
+        tasks: Vec<JoinHandle<Result<(), Unsent>>>,
+    ) -> Result<Vec<(ChunkId, Bytes)>> {
+        let mut unsent = Vec::new();
         for task in tasks {
-            self.runtime
+            let done = self
+                .runtime
                 .block_on(task)
-                .map_err(|_| Error::new(ErrorKind::Other, "an upload ended unexpectedly"))??;
+                .map_err(|_| Error::new(ErrorKind::Other, "an upload ended unexpectedly"))?;
+            if let Err(Unsent { chunks, error }) = done {
+                let error = Error::from(error);
+                if error.kind() != ErrorKind::Unreachable {
+                    return Err(error);
+                }
+                unsent.extend(chunks);
+            }
         }
-        Ok(())
+        Ok(unsent)
     }
 }
 
@@ -199,18 +246,21 @@ impl Vault {
             let mut sink = ChunkSink::new(self, bucket, Some(session.clone()))?;
             let mut batch = Batch::new();
             for id in group {
-                let len = self.cache.len(&BlobId(id.0))?;
-                // Without its bytes there is nothing to send: the put that made it was cut short.
-                if let Some(len) = len
-                    && let Some(bytes) = self.cache.get(&BlobId(id.0), 0..len)?
-                {
-                    progress.advance(0, bytes.len() as u64);
-                    sink.send(*id, bytes)?;
-                    sent += 1;
+                match self.cached(*id)? {
+                    Some(bytes) => {
+                        progress.advance(0, bytes.len() as u64);
+                        sink.send(*id, bytes)?;
+                        sent += 1;
+                    }
+                    None if !self.is_abandoned(*id)? => continue,
+                    None => {}
                 }
                 batch.delete(keys::pending_chunk(bucket.no(), *id));
             }
             sink.flush()?;
+            if !sink.is_remote() {
+                return Err(Error::new(ErrorKind::Unreachable, "the provider went away"));
+            }
             self.replica.rows().commit(batch)?;
             if progress.cancelled() {
                 return Err(Error::cancelled());
@@ -220,6 +270,19 @@ impl Vault {
             self.trim_cache()?;
         }
         Ok(sent)
+    }
+
+    fn cached(&self, id: ChunkId) -> Result<Option<Vec<u8>>> {
+        let id = BlobId(id.0);
+        let Some(len) = self.cache.len(&id)? else { return Ok(None) };
+        Ok(self.cache.get(&id, 0..len)?)
+    }
+
+    /// Whether a pending chunk's bytes will never come: the put that announced it was cut short.
+    /// While another process is between announcing and keeping, this waits for it.
+    fn is_abandoned(&self, id: ChunkId) -> Result<bool> {
+        let _lock = self.replica.lock(KEEPING)?;
+        Ok(self.cache.len(&BlobId(id.0))?.is_none())
     }
 
     /// Keeps the cache below its limit; chunks that are still to be sent stay.

@@ -232,8 +232,9 @@ impl Vault {
         while to_send.recv().is_ok() || std::mem::take(&mut first) {
             while to_send.try_recv().is_ok() {}
             first = false;
-            self.send_pending_chunks(&bucket, &session, &Quiet)?;
-            last = match self.exchange(&mut bucket, &record, &session, &Quiet) {
+            let chunks = self.send_pending_chunks(&bucket, &session, &Quiet);
+            let sent = chunks.and_then(|_| self.exchange(&mut bucket, &record, &session, &Quiet));
+            last = match sent {
                 Ok(_) => Ok(true),
                 Err(error) if error.kind() == ErrorKind::Unreachable => Ok(false),
                 Err(error) => return Err(error),
