@@ -9,7 +9,7 @@ use strongroom_core::document::{Content, VersionBody};
 use strongroom_seal::manifest::{ContentReader, Need};
 use strongroom_seal::stream::ArrivedChunk;
 use strongroom_seal::suite::Suite;
-use strongroom_store::{BlobId, Blobs};
+use strongroom_store::{BlobId, Blobs, StoreError};
 use strongroom_wire::ids::ChunkId;
 use tokio::task::JoinHandle;
 
@@ -108,13 +108,27 @@ impl<'v> Fetcher<'v> {
 
     fn ask(&mut self, id: ChunkId) -> Result<Coming> {
         let blob = BlobId(id.0);
-        if let Some(len) = self.vault.cache.len(&blob)?
-            && let Some(bytes) = self.vault.cache.get(&blob, 0..len)?
-        {
-            return Ok(Coming::Here(bytes));
-        }
+        let cache = &self.vault.cache;
+        let here = match cache.len(&blob) {
+            Ok(Some(len)) => cache.get(&blob, 0..len),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let damage = match here {
+            Ok(Some(bytes)) => return Ok(Coming::Here(bytes)),
+            Ok(None) => None,
+            // The cache's copy is damaged: a provider's is as good.
+            Err(StoreError::Corrupt { what }) => Some(what),
+            Err(error) => return Err(error.into()),
+        };
         let bucket = self.bucket.record.id;
-        let session = self.session()?.clone();
+        let session = match (self.session(), damage) {
+            (Ok(session), _) => session.clone(),
+            (Err(_), Some(what)) => {
+                return Err(Error::damaged(format!("this device's cache: {what}")));
+            }
+            (Err(error), None) => return Err(error),
+        };
         let asking = async move { session.get_chunk(bucket, id, None).await };
         Ok(Coming::Asked(self.vault.runtime()?.spawn(asking)))
     }
