@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use strongroom_core::document::{Content, Metadata, VersionBody};
 use strongroom_seal::manifest::{ContentReader, Manifest, Need};
 use strongroom_seal::suite::Suite;
+use strongroom_store::{Sqlite, StoreError};
 use strongroom_wire::chain::signature_holds;
 use strongroom_wire::clear::{Clear, References};
 use strongroom_wire::control::Control;
@@ -26,13 +27,30 @@ impl Vault {
     pub fn verify(&self, deep: bool, progress: &dyn Progress) -> Result<VerifyReport> {
         let mut report = VerifyReport::default();
         progress.begin(Stage::Check, None, None);
-        for made in self.records()? {
-            let bucket = Bucket::open(made, self);
-            self.verify_bucket(&bucket, deep, &mut report, progress)?;
-        }
+        self.verify_rows(&mut report)?;
+        let checked = self.records().and_then(|records| {
+            records.into_iter().try_for_each(|made| {
+                let bucket = Bucket::open(made, self);
+                let checked = self.verify_bucket(&bucket, deep, &mut report, progress);
+                go_on(&mut report, &bucket.record.label, checked)
+            })
+        });
+        go_on(&mut report, "this device", checked)?;
         self.verify_cache(&mut report)?;
-        self.compare(&mut report)?;
+        let compared = self.compare(&mut report);
+        go_on(&mut report, "this device", compared)?;
         Ok(report)
+    }
+
+    /// Every row's checksum, those of the indexes too.
+    fn verify_rows(&self, report: &mut VerifyReport) -> Result<()> {
+        for what in Sqlite::open(&self.home.replica())?.check(true)?.damaged {
+            report.damaged.push(Refused {
+                path: "replica".to_owned(),
+                reason: format!("{what} was changed or cut on this device"),
+            });
+        }
+        Ok(())
     }
 
     fn verify_bucket(
@@ -44,24 +62,23 @@ impl Vault {
     ) -> Result<()> {
         let mut control: Option<Control> = None;
         let mut authors = AuthorsSeen::default();
-        let mut numbers = Vec::new();
-        self.replica.each(&keys::entry(bucket.no(), 0)[..5], |key, _| {
-            numbers.extend(key.last_chunk::<8>().map(|no| u64::from_be_bytes(*no)));
-            Ok(true)
-        })?;
         let last = self.replica.tip(bucket.no())?.last_no;
-        if numbers.len() as u64 != last {
-            report
-                .damaged
-                .push(named(bucket, format!("{} of {last} entries are here", numbers.len())));
-        }
-        for no in numbers {
+        for no in 1..=last {
             if progress.cancelled() {
                 return Err(Error::cancelled());
             }
             progress.advance(1, 0);
             report.entries += 1;
-            let bytes = self.replica.rows().get(&keys::entry(bucket.no(), no))?.unwrap_or_default();
+            let bytes = match self.replica.rows().get(&keys::entry(bucket.no(), no)) {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => {
+                    report.damaged.push(named(bucket, format!("entry number {no} is missing")));
+                    continue;
+                }
+                // Named with the rows already.
+                Err(StoreError::Corrupt { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
             report.bytes += bytes.len() as u64;
             let entry = match Entry::decode(&bytes) {
                 Ok(entry) => entry,
@@ -201,6 +218,21 @@ impl Vault {
             report.remotes_equal.push((record.url, equal));
         }
         Ok(())
+    }
+}
+
+/// Damage ends one part of the check, not the whole: it is named, and the rest is looked at.
+fn go_on(report: &mut VerifyReport, path: &str, checked: Result<()>) -> Result<()> {
+    match checked {
+        Err(error) if error.kind() == ErrorKind::Damaged => {
+            let reason = error.to_string();
+            let named = report.damaged.iter().any(|one| one.reason == reason);
+            if !named {
+                report.damaged.push(Refused { path: path.to_owned(), reason });
+            }
+            Ok(())
+        }
+        other => other,
     }
 }
 
