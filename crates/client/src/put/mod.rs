@@ -192,7 +192,12 @@ impl Vault {
             let sent = join(sending);
             // The first thing that went wrong explains the others.
             committed?;
-            read?;
+            read.map_err(|error| match error.kind() {
+                ErrorKind::Unreachable => {
+                    error.with_hint("the same `strongroom put` goes on where this one stopped")
+                }
+                _ => error,
+            })?;
             for journal in journals {
                 journal.close()?;
             }
