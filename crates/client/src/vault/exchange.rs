@@ -5,7 +5,7 @@
 //! provider tells count and fingerprint of its whole set, and a difference leads to everything from
 //! the start.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use strongroom_seal::identity::{MemberSigningKey, VaultSigningKey};
@@ -25,7 +25,7 @@ use crate::progress::{Progress, Stage};
 use crate::random::SystemRng;
 use crate::remote::{Options, ProviderUrl, Remote, RemoteError, Session};
 use crate::replica::index::{Intake, Taken};
-use crate::replica::keys;
+use crate::replica::keys::{self, BucketNo};
 use crate::replica::rows::{RemoteRecord, Row, SyncState};
 
 /// Bytes of entries in one request. Larger ones would hold up other requests at the provider and
@@ -67,8 +67,12 @@ impl Vault {
         Ok(remote)
     }
 
-    /// A session about one bucket, as this device's author.
+    /// A session about one bucket, as this device's author; with the member key where it has none
+    /// and gets none, in a bucket that was deactivated before this device joined.
     pub(crate) fn bucket_session(&self, remote: &Remote, bucket: &Bucket) -> Result<Session> {
+        if bucket.record.author_capability.is_empty() {
+            return self.member_session(remote, bucket);
+        }
         let author = self.secrets.secret.author(bucket.record.id, bucket.record.instance);
         Ok(remote.session(Arc::new(author), &bucket.chain()?))
     }
@@ -213,9 +217,13 @@ impl Vault {
             return Ok(0);
         }
         let _lock = self.replica.lock_bucket(bucket.no())?;
+        // Another process may have changed the record since this one opened it.
+        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+            *bucket = Bucket::open(record, self);
+        }
         let b = bucket.no();
         let mut new = Vec::with_capacity(entries.len());
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for entry in entries {
             if seen.insert(entry.id()) && self.replica.entry_no(b, entry.id())?.is_none() {
                 new.push(entry);
@@ -231,8 +239,11 @@ impl Vault {
         let contiguous = intake.tip().last_no == upto;
         let count = verified.len() as u64;
         let mut control = self.control(bucket)?;
+        let mut taken = HashSet::new();
         for entry in verified {
+            self.check_parents(b, &entry, &taken)?;
             let facts = self.judge(bucket, &mut control, &entry)?;
+            taken.insert(entry.id());
             let own = entry.header().author == bucket.author.author();
             intake.add(Taken { entry, facts, stamp: None }, own)?;
         }
@@ -245,6 +256,25 @@ impl Vault {
             state.pushed = tip.last_no;
         }
         Ok(count)
+    }
+
+    /// What an entry follows must be here before it. Else a provider could hold an old version
+    /// back, and send it after what replaced it: it would come up again as if it were new.
+    fn check_parents(
+        &self,
+        bucket: BucketNo,
+        entry: &Verified<Entry>,
+        taken: &HashSet<EntryId>,
+    ) -> Result<()> {
+        for parent in &entry.header().parents {
+            if !taken.contains(parent) && self.replica.entry_no(bucket, *parent)?.is_none() {
+                return Err(Error::damaged(format!(
+                    "the provider sent {} before {parent}, which it follows",
+                    entry.id()
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn author_tips(
@@ -408,8 +438,8 @@ impl Vault {
             };
             let session = self.bucket_session(&remote, bucket)?;
             progress.begin(Stage::Send, None, None);
-            self.send_pending_chunks(bucket, &session, progress)?;
-            match self.exchange(bucket, &record, &session, progress) {
+            let chunks = self.send_pending_chunks(bucket, &session, progress);
+            match chunks.and_then(|_| self.exchange(bucket, &record, &session, progress)) {
                 Ok(_) => durable = true,
                 Err(error) if error.kind() == ErrorKind::Unreachable => {}
                 Err(error) => return Err(error),
