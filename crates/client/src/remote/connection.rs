@@ -32,6 +32,9 @@ const ANSWER_HEAD_LEN_MAX: usize = 16_384;
 /// hold less than two megabytes.
 const READ_LEN_MAX: usize = 256 << 10;
 
+/// How long a connection from the pool may take to be ready.
+const READY_MAX: Duration = Duration::from_secs(2);
+
 /// What is needed to make connections to one provider.
 #[derive(Debug)]
 pub(super) struct Dialer {
@@ -217,7 +220,11 @@ impl Connection {
         request: Request<Segments>,
         expect: Expect,
     ) -> Result<Answer, Failure> {
-        if self.sender.ready().await.is_err() {
+        // Not ready for long: the last request was answered before its body was taken, and never
+        // will be.
+        let patience = self.idle_timeout.min(READY_MAX);
+        if !matches!(unless_silent(&self.pulse, patience, self.sender.ready()).await, Some(Ok(())))
+        {
             return Err(Failure::Unsent);
         }
         let pulse = self.pulse.clone();

@@ -78,6 +78,12 @@ impl Call {
         self
     }
 
+    /// Whether an early refusal of this request may be lost: its body does not fit into what the
+    /// system sends ahead.
+    pub(super) const fn may_be_cut_short(&self) -> bool {
+        self.idempotent && self.body.len() > 16_384
+    }
+
     /// The body as one piece, for what must be hashed in one piece. Bodies of several pieces are
     /// bound by their URI.
     pub(super) fn whole_body(&self) -> Bytes {

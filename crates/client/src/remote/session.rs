@@ -83,7 +83,17 @@ impl Session {
         let mut renewed = false;
         loop {
             let session = self.current().await?;
-            let answer = self.0.remote.send(&build(&session), &session).await?;
+            let call = build(&session);
+            let answer = match self.0.remote.send(&call, &session).await {
+                // A provider that does not know the session says so before it takes the body, and
+                // closes; the break may arrive before the words. A new session tells.
+                Err(RemoteError::Unreachable { .. }) if !renewed && call.may_be_cut_short() => {
+                    renewed = true;
+                    self.forget(&session).await;
+                    continue;
+                }
+                result => result?,
+            };
             if answer.status.is_success() {
                 return Ok(answer);
             }

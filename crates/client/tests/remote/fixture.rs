@@ -80,6 +80,8 @@ pub struct State {
     pub hides_tls: AtomicBool,
     /// Binds sessions to another channel than this one, as a relay would.
     pub relays: AtomicBool,
+    /// Refuses what belongs to no session it knows before it takes the body, and closes.
+    pub hasty: AtomicBool,
     /// Every request as it arrived, in order.
     pub log: Mutex<Vec<Asked>>,
     /// Seconds by which its clock is ahead.
@@ -125,6 +127,7 @@ impl Fixture {
             connections: AtomicUsize::new(0),
             hides_tls: AtomicBool::new(false),
             relays: AtomicBool::new(false),
+            hasty: AtomicBool::new(false),
             log: Mutex::default(),
             ahead: AtomicU64::new(0),
             script: Box::new(script),
@@ -135,7 +138,7 @@ impl Fixture {
         let host = setup.host.unwrap_or("127.0.0.1");
         let url = format!("{scheme}://{host}:{}", address.port());
         let acceptor = setup.tls.map(TlsAcceptor::from);
-        let _ = runtime.spawn(accept(listener, acceptor, url.clone(), state.clone()));
+        drop(runtime.spawn(accept(listener, acceptor, url.clone(), state.clone())));
         Self { runtime, url, state }
     }
 
@@ -215,7 +218,11 @@ async fn serve(
     state: &State,
 ) -> io::Result<()> {
     for nth in 0.. {
-        let asked = read_request(&mut stream, nth).await?;
+        let mut asked = read_head(&mut stream, nth).await?;
+        if state.hasty.load(Ordering::SeqCst) && state.refuses_head(&asked) {
+            return stream.write_all(b"HTTP/1.1 401 X\r\ncontent-length: 0\r\n\r\n").await;
+        }
+        stream.read_exact(&mut asked.body).await?;
         state.log.lock().unwrap().push(asked.clone());
         match state.answer(&asked, origin, &exporter) {
             Act::Answer(status, fields, body) => {
@@ -235,13 +242,14 @@ async fn serve(
                 }
             }
             Act::Close => return Ok(()),
-            Act::Silence => tokio::time::sleep(Duration::from_secs(3_600)).await,
+            Act::Silence => tokio::time::sleep(Duration::from_hours(1)).await,
         }
     }
     Ok(())
 }
 
-async fn read_request(stream: &mut (impl AsyncRead + Unpin), nth: usize) -> io::Result<Asked> {
+/// The head; the body has its length and is still on the wire.
+async fn read_head(stream: &mut (impl AsyncRead + Unpin), nth: usize) -> io::Result<Asked> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await?);
@@ -255,14 +263,16 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin), nth: usize) -> io::
         .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
         .collect();
     let len = fields.get("content-length").map_or(0, |len| len.parse().unwrap());
-    let mut body = vec![0; len];
-    stream.read_exact(&mut body).await?;
-    Ok(Asked { method, path, fields, body, nth })
+    Ok(Asked { method, path, fields, body: vec![0; len], nth })
 }
 
 impl State {
     pub fn now(&self) -> u64 {
         now() + self.ahead.load(Ordering::SeqCst)
+    }
+
+    fn refuses_head(&self, asked: &Asked) -> bool {
+        asked.path.contains("/chunks/") && self.sessions.lock().unwrap().is_empty()
     }
 
     fn answer(&self, asked: &Asked, origin: &str, exporter: &[u8]) -> Act {

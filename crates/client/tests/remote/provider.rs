@@ -36,11 +36,11 @@ impl Provider {
         let runtime = Runtime::new().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let (ready, listens) = oneshot::channel();
-        let _ = runtime.spawn(async move {
+        drop(runtime.spawn(async move {
             let ready = |at: strongroom_server::Ready| drop(ready.send(at.url));
             let stopped = async { drop(stopped.await) };
             serve_until(Config::in_memory(), ready, stopped).await.unwrap();
-        });
+        }));
         let url = runtime.block_on(listens).unwrap();
         Self { runtime, url, stop: Some(stop) }
     }
