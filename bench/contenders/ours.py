@@ -4,21 +4,19 @@ Without the agent every command opens the key store (Argon2id); with it, the age
 time and memory count as the client's.
 """
 
-import re
-
 from lib import tools
 from lib.measure import Meter, run
-from lib.scope import naming
+from lib.scope import free_port, naming
 
 from .base import Contender
 
 READY = r'"url"\s*:\s*"([^"]+)"'
 
 
-def serve(scope, folder, data, command=None):
+def serve(scope, folder, data, command=None, port=0, more=()):
     """Starts a provider; gives the server's handle, whose `match[1]` is the URL."""
     return scope.serve([*(command or [tools.strongroom(), "serve"]), "--data", data, "--listen",
-                        "127.0.0.1:0", "--json"], READY,
+                        f"127.0.0.1:{port}", "--json", *more], READY,
                        env={"STRONGROOM_HOME": str(folder / "provider-home")})
 
 
@@ -35,10 +33,14 @@ class Ours(Contender):
         return tools.version(str(tools.strongroom()), "--version")
 
     def prepare(self):
-        server = serve(self.scope, self.folder, self.store)
+        port, more = 0, ()
+        if self.count_bytes:
+            # Signatures name the address that was asked: the provider has to know the proxy's.
+            port = free_port()
+            more = ("--origin", f"http://127.0.0.1:{self.through(port)}")
+        server = serve(self.scope, self.folder, self.store, port=port, more=more)
         self.servers.append(server)
-        port = int(re.search(r":(\d+)", server.match[1])[1])
-        self.url = f"http://127.0.0.1:{self.through(port)}"
+        self.url = more[1] if more else server.match[1]
         self.home, secret = self.folder / "home", self.folder / "secret"
         secret.write_text("correct horse battery staple\n")
         self.env = {"STRONGROOM_HOME": str(self.home), "STRONGROOM_PASSPHRASE_FILE": str(secret)}
