@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -19,9 +20,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
 
 /// How often the time is looked at. A machine that slept past the end wakes up to this.
-const LOOK: Duration = Duration::from_secs(10);
+const LOOK: Duration = Duration::from_secs(5);
 
-/// Holds the secret for this home until it was not used for `idle`, or somebody stops it. Fails
+/// Holds the secret for this home until it was not used for `idle`, somebody stops it, or the home
+/// is gone. Fails
 /// with [`ErrorKind::Conflict`] if another agent does already.
 pub fn serve(home: &Home, secret: Zeroizing<Vec<u8>>, idle: Duration) -> Result<()> {
     let Some(agent) = Agent::listen(home, idle)? else {
@@ -36,6 +38,7 @@ pub(super) struct Agent {
     listener: UnixListener,
     claim: Claim,
     clock: IdleClock,
+    home: PathBuf,
 }
 
 /// Whether to go on.
@@ -51,7 +54,7 @@ impl Agent {
         let mut last = None;
         for place in Place::all(home)? {
             match place.claim() {
-                Ok(Some(claim)) => return Self::bind(claim, idle).map(Some),
+                Ok(Some(claim)) => return Self::bind(claim, home, idle).map(Some),
                 Ok(None) => return Ok(None),
                 // A runtime directory that cannot be used is no reason to have no agent.
                 Err(error) => last = Some(error),
@@ -60,7 +63,7 @@ impl Agent {
         Err(last.unwrap_or_else(|| Error::new(ErrorKind::Other, "no place for an agent")))
     }
 
-    fn bind(claim: Claim, idle: Duration) -> Result<Self> {
+    fn bind(claim: Claim, home: &Home, idle: Duration) -> Result<Self> {
         let made = (|| {
             let listener = UnixListener::bind(claim.socket())?;
             // The directory keeps others out already; this is for those who look at the socket.
@@ -70,14 +73,16 @@ impl Agent {
         })();
         let listener =
             made.map_err(|error: io::Error| Error::io("the agent cannot listen", &error))?;
-        Ok(Self { listener, claim, clock: IdleClock::new(idle) })
+        let home = home.path().to_owned();
+        Ok(Self { listener, claim, clock: IdleClock::new(idle), home })
     }
 
     pub(super) fn run(mut self, secret: Zeroizing<Vec<u8>>) -> Result<()> {
         let mut secret = secret;
         loop {
             let accepted = self.listener.accept();
-            if self.clock.is_over() {
+            // The keys of a home that was removed open nothing here any more.
+            if self.clock.is_over() || !self.home.exists() {
                 return Ok(());
             }
             let mut stream = match accepted {

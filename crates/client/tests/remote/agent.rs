@@ -59,6 +59,7 @@ impl Drop for Here {
 }
 
 fn wait_for_end(pid: Pid) {
+    // The parent collects it from another thread; until then it is still a process.
     while test_kill_process(pid).is_ok() {
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -153,13 +154,22 @@ fn an_agent_that_is_not_used_ends_and_leaves_nothing() {
     let secret = || Zeroizing::new(SECRET.to_vec());
     agent::serve(&here.home, secret(), Duration::from_millis(50)).unwrap();
     assert_eq!(here.fetched(), None);
-    let hash = here.dir.path().file_name().unwrap().to_owned();
-    assert!(!hash.is_empty());
+    assert!(agent::status(&here.home).is_none());
 
     // Beside one that runs there is no second.
     here.start();
     let second = agent::serve(&here.home, secret(), IDLE).unwrap_err();
     assert_eq!(second.kind(), ErrorKind::Conflict);
+}
+
+#[test]
+fn an_agent_whose_home_is_removed_ends() {
+    let here = Here::new();
+    here.start();
+    let pid = here.pid();
+    std::fs::remove_dir(here.dir.path()).unwrap();
+    assert_eq!(here.fetched(), None);
+    wait_for_end(pid); // it looks every few seconds
 }
 
 #[test]
