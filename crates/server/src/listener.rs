@@ -481,3 +481,38 @@ fn files_max() -> usize {
     }
     getrlimit(Resource::Nofile).current.map_or(usize::MAX, |max| max as usize)
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_handler_that_panics_costs_its_own_request_alone() {
+        async fn fails() -> &'static str {
+            panic!("as told")
+        }
+        let router = Router::new().route("/fails", get(fails)).route("/works", get(async || "it"));
+        let metrics = Arc::new(Metrics::default());
+        let listener = Listener::new(router, None, Tuning::default(), metrics.clone());
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let running = tokio::spawn(listener.run(socket, async move { drop(stopped.await) }));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        for (path, status) in [("/fails", "500"), ("/works", "200")] {
+            let ask = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+            stream.write_all(ask.as_bytes()).await.unwrap();
+            let mut answer = [0; 1_024];
+            let len = stream.read(&mut answer).await.unwrap();
+            let answer = String::from_utf8_lossy(&answer[..len]);
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+            assert!(!answer.contains("as told"), "a problem tells nothing of the inside");
+        }
+        assert_eq!(metrics.panics.count(), 1);
+        drop(stop);
+        running.await.unwrap();
+    }
+}

@@ -109,6 +109,14 @@ pub async fn serve_wrapped(
     Ok(())
 }
 
+impl Provider {
+    /// Tells a provider that somebody else listens for it by which origins clients address it: its
+    /// configured ones, and loopback's names with this port.
+    pub fn is_reached_at(&self, address: SocketAddr) {
+        self.listens_on(address, Vec::new());
+    }
+}
+
 fn refuse_plain_beyond_loopback(config: &Config) -> Result<(), ServeError> {
     if config.tls.is_none() && !config.listen.ip().is_loopback() {
         return Err(ServeError::PlainBeyondLoopback(config.listen));

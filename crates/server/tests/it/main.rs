@@ -13,4 +13,5 @@ mod lifecycle;
 mod limits;
 mod records;
 mod replay;
+mod together;
 mod walk;
