@@ -126,7 +126,8 @@ impl Vault {
         let remote = self.remote(record)?;
         let session = self.member_session(&remote, bucket)?;
         self.exchange(bucket, record, &session, progress)?;
-        if bucket.record.author_capability.is_empty() {
+        // A deactivated bucket takes no new author: this device reads it with the member key.
+        if bucket.record.author_capability.is_empty() && !bucket.record.deactivated {
             self.enrol_here(bucket)?;
             self.exchange(bucket, record, &session, progress)?;
         }
@@ -202,7 +203,8 @@ impl Vault {
             joined += 1;
         }
         // A bucket whose joining was cut short has no author yet.
-        for made in self.records()?.into_iter().filter(|made| made.author_capability.is_empty()) {
+        let half = |made: &BucketRecord| made.author_capability.is_empty() && !made.deactivated;
+        for made in self.records()?.into_iter().filter(half) {
             self.join(&mut Bucket::open(made, self), record, progress)?;
         }
         Ok(joined)

@@ -44,6 +44,26 @@ fn a_new_device_gets_everything_from_the_words() {
     assert_eq!(first.ok(&["cat", "/more"]), "from the second device");
 }
 
+/// A bucket that takes no more entries takes no new author either. That used to stop the recovery
+/// of everything.
+#[test]
+fn a_vault_with_a_deactivated_bucket_comes_back() {
+    let provider = Provider::start();
+    let (first, phrase) = vault_with_tree(&provider);
+    first.ok(&["bucket", "create", "old"]);
+    first.write("big", "all of it ".repeat(10_000));
+    first.ok(&["put", "big", "old:/big"]);
+    first.ok(&["bucket", "deactivate", "old", "--yes"]);
+    let second = Device::empty();
+    second.write("phrase", format!("{phrase}\n"));
+    second.ok(&["recover", "--provider", provider.url(), "--phrase-file", "phrase"]);
+    assert_eq!(second.ok(&["cat", "old:/big"]), "all of it ".repeat(10_000));
+    second.ok(&["sync"]);
+    second.ok(&["verify", "--deep"]);
+    assert_ne!(second.run(&["put", "phrase", "old:/more"]).code, 0);
+    assert_eq!(second.ok(&["cat", "/tree/letter.txt"]), "Dear Bob,\n");
+}
+
 #[test]
 fn the_words_can_come_from_stdin_in_any_spacing() {
     let provider = Provider::start();
