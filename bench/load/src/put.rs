@@ -18,10 +18,10 @@ use strongroom_wire::entry::Kind;
 use strongroom_wire::frame;
 use strongroom_wire::ids::{BucketId, DocumentTag};
 
+use crate::Failure;
 use crate::state::State;
 use crate::times::all_at_once;
 use crate::vault::{self, Author, Bucket};
-use crate::Failure;
 
 /// Bytes of one document's content.
 pub const DOCUMENT_LEN: usize = 1_024;
@@ -110,25 +110,16 @@ fn seal_all(bucket: &Bucket, each: usize) -> Result<Vec<Vec<Vec<u8>>>, Failure> 
 
 fn seal(bucket: &Bucket, author: &Author, count: usize) -> Result<Vec<Vec<u8>>, Failure> {
     let key = author.secret.author(bucket.id, 0);
-    let device = writer::Author {
-        device: &author.secret,
-        key: &key,
-        capability: author.capability.id(),
-    };
+    let device =
+        writer::Author { device: &author.secret, key: &key, capability: author.capability.id() };
     let under = Under { bucket: bucket.id, epoch: bucket.epoch, content: &bucket.content };
     let mut position = author.position;
     let mut bodies = Vec::with_capacity(count);
     for number in 0..count {
         let planned = vec![document(number)];
         let now = vault::now()?;
-        let (entries, after) = writer::seal_transaction(
-            &device,
-            &under,
-            planned,
-            position,
-            now,
-            &mut SystemRng,
-        )?;
+        let (entries, after) =
+            writer::seal_transaction(&device, &under, planned, position, now, &mut SystemRng)?;
         position = after;
         let entries: Vec<Vec<u8>> = entries.iter().map(|entry| entry.encode()).collect();
         let mut body = Vec::new();

@@ -29,9 +29,8 @@ pub struct State {
 impl State {
     /// Nothing to read yet.
     pub fn of(bucket: &Bucket) -> Self {
-        let copy = |secret: &DeviceSecret| {
-            DeviceSecret::from_secret_bytes(&secret.to_secret_bytes())
-        };
+        let copy =
+            |secret: &DeviceSecret| DeviceSecret::from_secret_bytes(&secret.to_secret_bytes());
         let readers = bucket
             .authors
             .iter()

@@ -19,8 +19,7 @@ where
     F: Future<Output = Result<Vec<Duration>, Failure>> + Send + 'static,
 {
     let start = Instant::now();
-    let running: Vec<_> =
-        make.into_iter().map(|make| runtime.spawn(make(start + time))).collect();
+    let running: Vec<_> = make.into_iter().map(|make| runtime.spawn(make(start + time))).collect();
     let mut took = Vec::new();
     runtime.block_on(async {
         for one in running {

@@ -12,9 +12,7 @@ use strongroom_seal::identity::{DeviceSigningKey, SessionSigningKey, VaultSignin
 use strongroom_seal::kem::AgreeSeed;
 use strongroom_seal::keys::{ContentKey, DeviceSecret};
 use strongroom_seal::rng::Rng as _;
-use strongroom_wire::capability::{
-    Action, Actions, Capability, CapabilityChain, Claims, Target,
-};
+use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
 use strongroom_wire::frame;
 use strongroom_wire::ids::{BucketId, EntryId, PrincipalId, VaultTag};
 
@@ -118,9 +116,8 @@ fn host_chain(
 ) -> Result<CapabilityChain, Failure> {
     let mut unique = [0; 16];
     SystemRng.fill(&mut unique);
-    let claims =
-        Claims::new(Target::Vault(vault), Actions::of(&[Action::Host]), expires, unique)
-            .for_holder(key.public(), None);
+    let claims = Claims::new(Target::Vault(vault), Actions::of(&[Action::Host]), expires, unique)
+        .for_holder(key.public(), None);
     let capability = Capability::issue(&claims, |input| key.sign(input))?;
     Ok(CapabilityChain::new(vec![capability])?)
 }
