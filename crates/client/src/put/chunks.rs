@@ -35,6 +35,8 @@ pub struct ChunkSink<'a> {
     route: Route<'a>,
     small: Vec<(ChunkId, Bytes)>,
     small_len: usize,
+    /// Kept in the cache since the last flush.
+    kept: Vec<ChunkId>,
     /// Sealed bytes taken so far.
     pub sealed_bytes: u64,
 }
@@ -76,6 +78,7 @@ impl<'a> ChunkSink<'a> {
             route,
             small: Vec::new(),
             small_len: 0,
+            kept: Vec::new(),
             sealed_bytes: 0,
         })
     }
@@ -127,7 +130,30 @@ impl<'a> ChunkSink<'a> {
     /// Into the cache, remembered as still to be sent. The row is written first: a chunk without a
     /// row would be thrown away as orphaned, a row without its chunk is only skipped. The lock tells
     /// a row whose chunk is still to come from one that a killed process left.
-    fn keep(&self, chunks: Vec<(ChunkId, Bytes)>) -> Result<()> {
+    fn keep(&mut self, chunks: Vec<(ChunkId, Bytes)>) -> Result<()> {
+        self.kept.extend(chunks.iter().map(|(id, _)| *id));
+        let kept = self.announce_and_keep(chunks);
+        if kept.as_ref().is_err_and(|error| error.kind() == ErrorKind::Full) {
+            self.give_back();
+        }
+        kept
+    }
+
+    /// Makes room again: what a put without room had kept would fill the disk until somebody sends
+    /// it, and nobody needs it.
+    fn give_back(&mut self) {
+        let mut batch = Batch::new();
+        let ids: Vec<BlobId> = self.kept.iter().map(|id| BlobId(id.0)).collect();
+        for id in self.kept.drain(..) {
+            batch.delete(keys::pending_chunk(self.bucket_no, id));
+        }
+        // What cannot be removed now is found without bytes, or without use, later.
+        if self.vault.cache.delete(&ids).is_ok() {
+            let _ = self.vault.replica.rows().commit(batch);
+        }
+    }
+
+    fn announce_and_keep(&self, chunks: Vec<(ChunkId, Bytes)>) -> Result<()> {
         let _lock = self.vault.replica.lock(KEEPING)?;
         let mut batch = Batch::new();
         for (id, bytes) in &chunks {
@@ -145,10 +171,12 @@ impl<'a> ChunkSink<'a> {
         match &mut self.route {
             Route::Provider(provider) => {
                 let unsent = provider.finish()?;
-                self.fall_back(unsent)
+                self.fall_back(unsent)?;
             }
-            Route::Cache => Ok(()),
+            Route::Cache => {}
         }
+        self.kept.clear();
+        Ok(())
     }
 
     /// Whether chunks go to a provider.

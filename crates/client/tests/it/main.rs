@@ -3,7 +3,11 @@
 //!
 //! `STRONGROOM_LONG=1` lets the long ones run long.
 
+mod blindness;
+mod damage;
 mod devices;
+mod faults;
+mod getting;
 mod kills;
 mod processes;
 mod support;

@@ -64,6 +64,11 @@ impl Provider {
     }
 
     fn on(listen: SocketAddr, data: TempDir, quota_bytes: u64) -> Self {
+        Self::try_on(listen, data, quota_bytes).unwrap_or_else(|_| panic!("no provider starts"))
+    }
+
+    /// The data is given back if no provider starts on it.
+    fn try_on(listen: SocketAddr, data: TempDir, quota_bytes: u64) -> Result<Self, TempDir> {
         let config = Config {
             data: Some(data.path().to_owned()),
             listen,
@@ -76,7 +81,10 @@ impl Provider {
             .enable_all()
             .build()
             .unwrap();
-        let provider = runtime.block_on(open(config)).unwrap();
+        let provider = match runtime.block_on(open(config)) {
+            Ok(provider) => provider,
+            Err(_) => return Err(data),
+        };
         let metrics = provider.metrics();
         let (tell, told) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -85,7 +93,7 @@ impl Provider {
             serve_provider(provider, |ready| drop(tell.send(ready)), stop).await.unwrap();
         });
         let ready = runtime.block_on(told).unwrap();
-        Self {
+        Ok(Self {
             url: ready.url,
             metrics,
             address: ready.address,
@@ -93,7 +101,7 @@ impl Provider {
             runtime: Some(runtime),
             stop: Some(stop),
             served: Some(served),
-        }
+        })
     }
 
     pub fn data(&self) -> &Path {
@@ -102,7 +110,7 @@ impl Provider {
 
     fn end(&mut self) {
         let Some(runtime) = self.runtime.take() else { return };
-        drop(self.stop.take().map(|stop| stop.send(())));
+        let _ = self.stop.take().map(|stop| stop.send(()));
         if let Some(served) = self.served.take() {
             let _ = runtime.block_on(served);
         }
@@ -128,6 +136,17 @@ impl Away {
     /// It is back, at the same address, with its data.
     pub fn back(self) -> Provider {
         Provider::on(self.address, self.data, 0)
+    }
+
+    /// It tries to come back.
+    pub fn try_back(self) -> Result<Provider, Self> {
+        let address = self.address;
+        Provider::try_on(address, self.data, 0).map_err(|data| Self { address, data })
+    }
+
+    /// Its data is replaced.
+    pub fn with_data(self, data: TempDir) -> Self {
+        Self { address: self.address, data }
     }
 
     /// At the same address is a provider that never heard of anybody.
@@ -159,9 +178,14 @@ pub fn place(text: &str) -> Place {
 impl Device {
     /// A vault that no provider knows of.
     pub fn alone() -> Self {
+        Self::under(&passphrase())
+    }
+
+    /// A vault under this passphrase that no provider knows of.
+    pub fn under(passphrase: &Passphrase) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path().join("home"));
-        let (vault, phrase) = Vault::create(&home, &passphrase()).unwrap();
+        let (vault, phrase) = Vault::create(&home, passphrase).unwrap();
         Self { folder, home, phrase: phrase.to_string(), vault }
     }
 

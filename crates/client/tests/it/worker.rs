@@ -13,6 +13,8 @@ use crate::support::{Device, PIECE, generous, noise, put};
 
 /// Set in a child: what it becomes, then its arguments, one a line.
 const ROLE: &str = "STRONGROOM_TEST_ROLE";
+/// Begins what it says to us; the test harness speaks, too.
+const MARK: &str = "@@ ";
 
 /// A child. Killed and waited for when dropped.
 pub struct Worker {
@@ -43,8 +45,7 @@ impl Worker {
     pub fn says(&mut self) -> Option<String> {
         for line in self.lines.by_ref() {
             let Ok(line) = line else { return None };
-            // The test harness speaks, too.
-            if let Some((_, said)) = line.split_once("::") {
+            if let Some((_, said)) = line.split_once(MARK) {
                 return Some(said.to_owned());
             }
         }
@@ -56,12 +57,6 @@ impl Worker {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
         std::iter::from_fn(|| self.says()).collect()
-    }
-
-    /// SIGKILL from another thread.
-    pub fn killer(&self) -> impl FnOnce() + Send + 'static {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        move || drop(rustix::process::kill_process(pid, rustix::process::Signal::KILL))
     }
 
     /// Waits for its end, which must be good; gives what it said.
@@ -160,11 +155,11 @@ fn a_process_of_ours() {
         ["writer", home, name, count] => be_writer(home, name, count.parse().unwrap()),
         ["putter", home, source, at] => {
             let report = put(&opened(home), source.as_ref(), at);
-            println!("\n::{}", report.sent_bytes);
+            println!("\n{MARK}{}", report.sent_bytes);
         }
         ["getter", home, at, to] => {
             crate::support::get(&opened(home), at, to.as_ref());
-            println!("\n::got");
+            println!("\n{MARK}got");
         }
         _ => panic!("{role:?}"),
     }
@@ -182,7 +177,7 @@ fn be_writer(home: &str, name: &str, count: usize) {
         let source = folder.path().join(&name);
         std::fs::write(&source, content(&name)).unwrap();
         let report = put(&vault, &source, &format!("/{name}"));
-        println!("\n::{name} {}", report.durable_remotely);
+        println!("\n{MARK}{name} {}", report.durable_remotely);
     }
 }
 
@@ -203,6 +198,6 @@ fn be_provider(listen: &str, data: &str) {
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let serving = serve(config, |ready| println!("\n::{}", ready.url));
+    let serving = serve(config, |ready| println!("\n{MARK}{}", ready.url));
     runtime.unwrap().block_on(serving).unwrap();
 }
