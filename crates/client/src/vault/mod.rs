@@ -17,7 +17,7 @@ mod verify;
 
 use std::sync::{Arc, OnceLock};
 
-use strongroom_store::{Files, Sqlite};
+use strongroom_store::{Files, Rows, Sqlite};
 use zeroize::Zeroizing;
 
 pub use bucket::{Bucket, Change};
@@ -74,6 +74,8 @@ pub enum Unlock<'a> {
     Agent,
     /// By the passphrase; takes Argon2id's time.
     Passphrase(&'a Passphrase),
+    /// By what [`Vault::key_store_bytes`] gave.
+    Opened(&'a [u8]),
 }
 
 /// A vault on this device.
@@ -96,6 +98,18 @@ impl std::fmt::Debug for Vault {
 impl Vault {
     /// Opens the vault on this device.
     pub fn open(home: &Home, unlock: Unlock<'_>) -> Result<Self> {
+        let secrets = Self::unlocked(home, unlock)?;
+        Self::with_secrets(home, secrets)
+    }
+
+    /// The same over rows of the caller's, which hold this vault's replica: a disk that fails by a
+    /// script, for instance.
+    pub fn open_over(home: &Home, unlock: Unlock<'_>, rows: Arc<dyn Rows>) -> Result<Self> {
+        let secrets = Self::unlocked(home, unlock)?;
+        Self::with_rows(home, secrets, rows)
+    }
+
+    fn unlocked(home: &Home, unlock: Unlock<'_>) -> Result<Secrets> {
         if !home.exists() {
             return Err(Error::new(
                 ErrorKind::NotFound,
@@ -111,13 +125,19 @@ impl Vault {
             Unlock::Passphrase(passphrase) => {
                 keyfile::read(&home.key_store(), passphrase.expose())?
             }
+            Unlock::Opened(bytes) => Zeroizing::new(bytes.to_vec()),
         };
-        Self::with_secrets(home, Secrets::decode(&bytes)?)
+        Ok(Secrets::decode(&bytes)?)
     }
 
     pub(crate) fn with_secrets(home: &Home, secrets: Secrets) -> Result<Self> {
         home.create()?;
         let rows = Arc::new(Sqlite::open(&home.replica())?);
+        Self::with_rows(home, secrets, rows)
+    }
+
+    fn with_rows(home: &Home, secrets: Secrets, rows: Arc<dyn Rows>) -> Result<Self> {
+        home.create()?;
         let replica = Replica::new(rows, secrets.secret.local(), home.locks());
         let cache = Files::open(&home.cache())?;
         Ok(Self {
