@@ -119,6 +119,31 @@ pub fn short(id: &str) -> &str {
     &id[..end]
 }
 
+/// A sentence in lines of [`LINE_LEN`] characters, each with its line end.
+pub fn wrapped(first: &str, next: &str, text: &str) -> String {
+    let mut shown = String::new();
+    let mut line = first.to_owned();
+    let mut is_empty = true;
+    for word in text.split(' ') {
+        if !is_empty && line.chars().count() + 1 + word.chars().count() > LINE_LEN {
+            shown += line.trim_end();
+            shown.push('\n');
+            next.clone_into(&mut line);
+            is_empty = true;
+        }
+        if !is_empty {
+            line.push(' ');
+        }
+        line += word;
+        is_empty = false;
+    }
+    shown += line.trim_end();
+    shown.push('\n');
+    shown
+}
+
+/// Characters of a line of text.
+const LINE_LEN: usize = 100;
 /// Characters of an id in tables.
 const SHORT_ID_LEN: usize = 16;
 
@@ -222,6 +247,17 @@ mod tests {
         assert_eq!(moment(i64::MAX, &TimeZone::UTC), "-");
         assert_eq!(moment(i64::MIN, &TimeZone::UTC), "-");
         assert_eq!(time_or_never(0), "never");
+    }
+
+    #[test]
+    fn sentences_are_cut_between_words() {
+        let text = "word ".repeat(30);
+        let shown = wrapped("- ", "  ", text.trim());
+        assert!(shown.lines().all(|line| line.len() <= LINE_LEN), "{shown}");
+        assert_eq!(shown.split_whitespace().count(), 31);
+        assert_eq!(shown.lines().nth(1).map(|line| line.starts_with("  word")), Some(true));
+        let long = "x".repeat(200);
+        assert_eq!(wrapped("", "", &long), format!("{long}\n"));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
     exit::Outcome,
     out::Out,
     session::Session,
-    show::{Table, count, size, time_or_never},
+    show::{Table, count, short, size, time_or_never, wrapped},
 };
 
 /// Show what each provider can see of this vault, now
@@ -28,7 +28,11 @@ pub fn run(_: &Args, session: &Session) -> Outcome {
 
 fn print(to: &mut dyn Write, out: &Out, report: &PrivacyReport) -> io::Result<()> {
     let (requests, bytes) = (count(report.requests), size(report.bytes_sent));
-    writeln!(to, "{} had {requests} requests, {bytes}, from this device", out.name(&report.url))?;
+    let url = out.name(&report.url);
+    writeln!(
+        to,
+        "{url} had {requests} requests, {bytes}, from this device; it sees (and does not see)"
+    )?;
     let mut table = Table::new(&[1, 2, 3, 4, 5, 6]).indented(2);
     table.heading([
         "BUCKET",
@@ -37,13 +41,13 @@ fn print(to: &mut dyn Write, out: &Out, report: &PrivacyReport) -> io::Result<()
         "CHUNKS",
         "AUTHORS",
         "SEALED",
-        "TRUE",
+        "(TRUE)",
         "LAST WRITTEN",
-        "ONLY YOU CALL IT",
+        "(LABEL)",
     ]);
     for bucket in &report.buckets {
         table.row([
-            bucket.did.clone(),
+            short(&bucket.did).to_owned(),
             count(bucket.entries),
             count(bucket.documents),
             count(bucket.chunks),
@@ -64,5 +68,5 @@ fn list(to: &mut dyn Write, out: &Out, title: &str, lines: &[String]) -> io::Res
         return Ok(());
     }
     writeln!(to, "{title}")?;
-    lines.iter().try_for_each(|line| writeln!(to, "  - {}", out.name(line)))
+    lines.iter().try_for_each(|line| write!(to, "{}", wrapped("  - ", "    ", &out.name(line))))
 }

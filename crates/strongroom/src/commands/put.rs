@@ -13,7 +13,7 @@ use crate::{
     commands::refusals,
     exit::{Exit, Failure, Outcome},
     session::Session,
-    show::{counted, size},
+    show::{count, counted, size},
 };
 
 /// Store files, trees or standard input; the same command again stores only what changed
@@ -54,21 +54,23 @@ pub fn run(args: Args, session: &Session) -> Outcome {
 fn words(report: &PutReport) -> String {
     let stored = report.added + report.changed;
     let mut words = if stored == 0 {
-        format!("nothing new: {}", counted(report.unchanged, "document", "documents"))
-            + " as before"
+        format!("nothing new in {}", counted(report.unchanged, "document", "documents"))
     } else {
-        format!(
-            "stored {}: {} new, {} changed, {} as before",
-            counted(stored, "document", "documents"),
-            report.added,
-            report.changed,
-            report.unchanged
-        ) + &format!("; {} read, {} sent", size(report.content_bytes), size(report.sent_bytes))
+        let parts =
+            [(report.added, "new"), (report.changed, "changed"), (report.unchanged, "as before")];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(number, _)| *number > 0)
+            .map(|(number, what)| format!("{} {what}", count(*number)))
+            .collect();
+        let (read, sent) = (size(report.content_bytes), size(report.sent_bytes));
+        let stored = counted(stored, "document", "documents");
+        format!("stored {stored}: {}; {read} read, {sent} sent", parts.join(", "))
     };
     words += if report.durable_remotely {
         "\na provider has all of it"
     } else {
-        "\nkept on this device, not yet with a provider: `strongroom sync` sends it"
+        "\nkept on this device; no provider has all of it yet: see `strongroom status`"
     };
     words
 }

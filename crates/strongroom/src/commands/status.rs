@@ -74,13 +74,13 @@ fn provider(to: &mut dyn Write, out: &Out, remote: &RemoteStatus) -> io::Result<
         n => format!("{}: `strongroom sync` sends them", counted(n, "entry", "entries")),
     };
     table.row(["unsent".to_owned(), unsent]);
-    table.row(["in step".to_owned(), time_or_never(remote.synced)]);
+    table.row(["last sync".to_owned(), time_or_never(remote.synced)]);
     if let Some(used) = remote.used_bytes {
         let quota = match remote.quota_bytes {
-            None | Some(0) => "no quota".to_owned(),
-            Some(quota) => format!("of {}", size(quota)),
+            None | Some(0) => ", no quota".to_owned(),
+            Some(quota) => format!(" of {}", size(quota)),
         };
-        table.row(["used".to_owned(), format!("{} {quota}", size(used))]);
+        table.row(["used".to_owned(), size(used) + &quota]);
     }
     write!(to, "{table}")
 }

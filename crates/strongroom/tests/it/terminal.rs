@@ -105,3 +105,11 @@ impl Terminal {
         self.child.wait().unwrap().code().unwrap_or(-1)
     }
 }
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // Done already, unless the test failed in the middle.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
