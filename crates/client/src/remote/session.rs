@@ -33,6 +33,8 @@ pub type SharedSigner = Arc<dyn Signer + Send + Sync>;
 const SESSION_PATH: &str = "/session";
 /// Seconds before its end from which a session is no longer used for new requests.
 const END_MARGIN_SECS: u64 = 30;
+/// New sessions one call opens before it believes that it is not wanted.
+const RENEWALS_MAX: u32 = 3;
 
 /// A session with one provider, for one chain. Clones share it.
 #[derive(Clone)]
@@ -80,15 +82,17 @@ impl Session {
         build: impl Fn(&ClientSession) -> Call,
     ) -> Result<Answer, RemoteError> {
         let mut patience = Patience::default();
-        let mut renewed = false;
+        let mut renewals = 0;
         loop {
             let session = self.current().await?;
             let call = build(&session);
             let answer = match self.0.remote.send(&call, &session).await {
                 // A provider that does not know the session says so before it takes the body, and
                 // closes; the break may arrive before the words. A new session tells.
-                Err(RemoteError::Unreachable { .. }) if !renewed && call.may_be_cut_short() => {
-                    renewed = true;
+                Err(RemoteError::Unreachable { .. })
+                    if renewals == 0 && call.may_be_cut_short() =>
+                {
+                    renewals += 1;
                     self.forget(&session).await;
                     continue;
                 }
@@ -97,8 +101,9 @@ impl Session {
             if answer.status.is_success() {
                 return Ok(answer);
             }
-            if answer.status == http::StatusCode::UNAUTHORIZED && !renewed {
-                renewed = true;
+            // More than once: a provider may start anew while we try.
+            if answer.status == http::StatusCode::UNAUTHORIZED && renewals < RENEWALS_MAX {
+                renewals += 1;
                 self.forget(&session).await;
                 continue;
             }
@@ -128,7 +133,7 @@ impl Session {
 
     async fn open_new(&self) -> Result<ClientSession, RemoteError> {
         let mut patience = Patience::default();
-        let mut clock_set = false;
+        let mut clock_sets = 0;
         loop {
             let (opened, answer) = self.try_open().await?;
             if let Some(session) = opened {
@@ -138,10 +143,10 @@ impl Session {
             // or before it started. It says its time; the signature is for it alone.
             let time = problem::provider_time(&answer);
             if answer.status == http::StatusCode::UNAUTHORIZED
-                && !clock_set
+                && clock_sets < RENEWALS_MAX
                 && let Some(time) = time
             {
-                clock_set = true;
+                clock_sets += 1;
                 self.0.remote.set_clock(time);
                 continue;
             }

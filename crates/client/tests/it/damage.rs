@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use strongroom_client::{Error, ErrorKind, Home, Passphrase, Quiet, Unlock, Vault, VerifyReport};
 
 use crate::support::{
-    Device, Dice, PIECE, Provider, cat, noise, passphrase, place, put, snapshot, try_put,
+    Device, Dice, PIECE, Provider, cat, noise, passphrase, put, snapshot,
 };
 
 /// A vault with a bit of everything; gives what `cat` must say.
@@ -313,23 +313,41 @@ fn a_provider_that_lost_entries_is_told_and_gets_them_again() {
     alice.put_text("/one", "one");
     let away = provider.stop();
     let copy = tempfile::tempdir().unwrap();
-    let copied = std::process::Command::new("cp")
-        .arg("-a")
-        .arg(away.data().join("."))
-        .arg(copy.path())
-        .status();
+    let from = away.data().join(".");
+    let copied = std::process::Command::new("cp").arg("-a").arg(from).arg(copy.path()).status();
     assert!(copied.unwrap().success());
     let provider = away.back();
     alice.put_text("/two", "two");
-    let large = alice.write("large", noise(2 * PIECE, 1));
-    put(&alice.vault, &large, "/large");
     // The provider's disk is put back to yesterday's.
     let provider = provider.stop().with_data(copy).back();
     let synced = alice.open().sync(&Quiet).unwrap();
     assert!(synced.sent_entries > 0, "{synced:?}");
     let other = Device::recovered(&provider.url, &alice.phrase);
     assert_eq!(other.cat("/two"), b"two");
-    assert!(try_put(&other.vault, &large, "/large").is_ok());
-    assert!(place("/large").names.len() == 1);
-    assert!(other.cat("/large") == noise(2 * PIECE, 1));
+    other.assert_whole();
+    alice.assert_whole();
+}
+
+/// Chunks that had passed through to a provider are at that provider alone.
+#[test]
+fn a_provider_that_lost_chunks_is_told_by_the_name_of_what_is_gone() {
+    let provider = Provider::start();
+    let alice = Device::at(&provider);
+    alice.put_text("/one", "one");
+    let away = provider.stop();
+    let copy = tempfile::tempdir().unwrap();
+    let from = away.data().join(".");
+    let copied = std::process::Command::new("cp").arg("-a").arg(from).arg(copy.path()).status();
+    assert!(copied.unwrap().success());
+    let provider = away.back();
+    let large = alice.write("large", noise(2 * PIECE, 1));
+    put(&alice.vault, &large, "/large");
+    let _provider = provider.stop().with_data(copy).back();
+    let vault = alice.open();
+    let error = vault.sync(&Quiet).unwrap_err();
+    assert!(error.to_string().contains("chk:"), "{error}");
+    assert!(cat(&vault, "/large").is_err());
+    let report = vault.verify(true, &Quiet).unwrap();
+    assert!(report.damaged.iter().any(|one| one.reason.contains("large")), "{report:?}");
+    assert_eq!(cat(&vault, "/one").unwrap(), b"one");
 }

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 use strongroom_client::{ErrorKind, GetOptions, Progress, Quiet};
 use strongroom_core::document::{
-    Content, DocumentType, Metadata, Timestamp, VersionBody,
+    Content, DocumentType, Metadata, Timestamp, VersionBody, digest_of,
 };
 use strongroom_wire::ids::DocumentTag;
 
@@ -108,7 +108,7 @@ fn names_that_would_lead_out_do_not_decode() {
             size: 1,
             modified: Timestamp::default(),
             mode: None,
-            digest: None,
+            digest: Some(digest_of(b"x")),
             schema: None,
         },
         content: Content::Inline(b"x".to_vec()),

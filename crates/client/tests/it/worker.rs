@@ -59,6 +59,13 @@ impl Worker {
         std::iter::from_fn(|| self.says()).collect()
     }
 
+    /// SIGTERM, and waits for its end.
+    pub fn terminate(mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Waits for its end, which must be good; gives what it said.
     #[track_caller]
     pub fn finish(mut self) -> Vec<String> {

@@ -183,13 +183,13 @@ fn a_session_that_ended_under_large_uploads_is_renewed_though_the_refusal_cuts_t
 }
 
 #[test]
-fn a_provider_that_always_says_401_is_asked_twice() {
+fn a_provider_that_always_says_401_is_asked_a_few_times() {
     let provider = Fixture::start(|_| Act::problem("unauthorized", 401, ""));
     let session = provider.session();
     let answer = provider.runtime.block_on(session.vault_terms());
     assert_eq!(problem_of(answer), Problem::Unauthorized);
-    assert_eq!(provider.count("/vault"), 2);
-    assert_eq!(provider.state.opened.load(Ordering::SeqCst), 2);
+    assert_eq!(provider.count("/vault"), 4);
+    assert_eq!(provider.state.opened.load(Ordering::SeqCst), 4);
 }
 
 #[test]
