@@ -42,11 +42,14 @@ const CALM_ROOMS: [&str; 4] = ["wire", "seal", "core", "server"];
 /// Where clock, randomness, disk and network come in as arguments.
 const THINKING_ROOMS: [&str; 2] = ["seal", "core"];
 
+fn is_a(path: &str, ending: &str) -> bool {
+    path.rsplit_once('.').is_some_and(|(_, own)| own == ending)
+}
+
 fn sources() -> Vec<Source> {
-    let is_rust = |path: &str| path.rsplit_once('.').is_some_and(|(_, ending)| ending == "rs");
     all_files()
         .into_iter()
-        .filter(|(path, _)| is_rust(path))
+        .filter(|(path, _)| is_a(path, "rs"))
         .map(|(path, text)| Source { path, text })
         .collect()
 }
@@ -352,7 +355,7 @@ fn links_between_pages_lead_somewhere() {
     let files = all_files();
     let root = strongroom_tidy::root();
     let mut found = Vec::new();
-    for (path, text) in files.iter().filter(|(path, _)| path.ends_with(".md")) {
+    for (path, text) in files.iter().filter(|(path, _)| is_a(path, "md")) {
         let dir = path.rsplit_once('/').map_or("", |(dir, _)| dir);
         for (_, rest) in text.match_indices("](").map(|(at, _)| text.split_at(at + 2)) {
             let link = rest.split([')', '#', ' ']).next().unwrap_or("");

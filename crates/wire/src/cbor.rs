@@ -89,13 +89,13 @@ impl Writer {
         let be = value.to_be_bytes();
         match value {
             0..=23 => self.out.push(major | value as u8),
-            24..=0xff => self.out.extend_from_slice(&[major | 24, be[7]]),
-            0x100..=0xffff => self.out.extend_from_slice(&[major | 25, be[6], be[7]]),
+            24..=0xff => self.out.extend_from_slice(&[major | 0x18, be[7]]),
+            0x100..=0xffff => self.out.extend_from_slice(&[major | 0x19, be[6], be[7]]),
             0x1_0000..=0xffff_ffff => {
-                self.out.extend_from_slice(&[major | 26, be[4], be[5], be[6], be[7]]);
+                self.out.extend_from_slice(&[major | 0x1a, be[4], be[5], be[6], be[7]]);
             }
             _ => {
-                self.out.push(major | 27);
+                self.out.push(major | 0x1b);
                 self.out.extend_from_slice(&be);
             }
         }
@@ -109,7 +109,8 @@ impl Writer {
 
     /// A signed integer.
     pub fn int(&mut self, value: i64) -> &mut Self {
-        if value < 0 { self.head(NINT, !(value as u64)) } else { self.head(UINT, value as u64) }
+        let bits = value.cast_unsigned();
+        if value < 0 { self.head(NINT, !bits) } else { self.head(UINT, bits) }
     }
 
     /// The head of a byte string of `len` bytes, for bytes that follow from somewhere else.

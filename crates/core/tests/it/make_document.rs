@@ -227,8 +227,8 @@ fn broken_versions() {
         ("content in text", "type", "bytes, null or a manifest", 9, text("Dear Bob")),
         ("two manifests", "limit", "one", 9, list(&[blob(&[1]), blob(&[2])])),
         ("no manifest", "limit", "one", 9, list(&[])),
-        ("content over the limit", "limit", "65,536 bytes in an entry", 9, blob(&[0; 65_537])),
-        ("manifest over the limit", "limit", "65,536 bytes", 9, list(&[blob(&[0; 65_537])])),
+        ("content over the limit", "limit", "65,536 bytes in an entry", 9, blob(&vec![0; 65_537])),
+        ("manifest over the limit", "limit", "65,536 bytes", 9, list(&[blob(&vec![0; 65_537])])),
         ("content of 4 GiB", "limit", "refused before it is reserved", 9, {
             vec![0x5a, 0xff, 0xff, 0xff, 0xff]
         }),
@@ -349,7 +349,7 @@ fn members() {
     let good = |proof: bool, tag_key: bool| {
         let body = MemberBody {
             principal: PrincipalId([1; 32]),
-            proof: proof.then(|| DeviceProof {
+            proof: proof.then_some(DeviceProof {
                 device: PublicKey([2; 32]),
                 instance: 3,
                 signature: [4; 64],
