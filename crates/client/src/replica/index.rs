@@ -12,7 +12,7 @@ use strongroom_core::document::{DocumentType, Metadata};
 use strongroom_store::Batch;
 use strongroom_wire::chain::{Tip as AuthorTip, Verified};
 use strongroom_wire::clear::Clear;
-use strongroom_wire::entry::{Entry, Kind};
+use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::ids::{AuthorKey, DocumentTag};
 use strongroom_wire::limits::PATH_DEPTH_MAX;
 
@@ -46,6 +46,10 @@ pub struct Intake<'a> {
     unplaced: VecDeque<DocumentTag>,
     queued: HashSet<DocumentTag>,
     parents: HashMap<DocumentTag, bool>,
+    /// Clocks beyond it are not followed.
+    horizon: Hlc,
+    /// Starts from nothing: what the replica holds of the bucket is replaced.
+    blank: bool,
 }
 
 /// A document before and after.
@@ -74,7 +78,32 @@ impl<'a> Intake<'a> {
             unplaced: VecDeque::new(),
             queued: HashSet::new(),
             parents: HashMap::new(),
+            horizon: Hlc(u64::MAX),
+            blank: false,
         })
+    }
+
+    /// Starts from nothing. The commit removes all entries of the bucket and what followed from
+    /// them, and where the exchange with providers stood, and puts what was added here in their
+    /// place: all or nothing.
+    pub fn replace(replica: &'a Replica, bucket: BucketNo) -> Result<Self> {
+        let mut intake = Self::start(replica, bucket)?;
+        for prefix in keys::of_entries(replica.key(), bucket) {
+            let batch = &mut intake.batch;
+            replica.each(&prefix, |key, _| {
+                batch.delete(key);
+                Ok(true)
+            })?;
+        }
+        intake.tip = Tip::default();
+        intake.totals = Totals::default();
+        intake.blank = true;
+        Ok(intake)
+    }
+
+    /// Entries later than this are taken in, and no clock follows them.
+    pub const fn absorb_up_to(&mut self, horizon: Hlc) {
+        self.horizon = horizon;
     }
 
     /// Where this device stood when it started, or after what was added here.
@@ -103,7 +132,9 @@ impl<'a> Intake<'a> {
         let no = self.tip.last_no + 1;
         self.tip.last_no = no;
         self.tip.sum.add(header.hlc, entry.id());
-        self.tip.position.clock = self.tip.position.clock.max(header.hlc);
+        if own || header.hlc <= self.horizon {
+            self.tip.position.clock = self.tip.position.clock.max(header.hlc);
+        }
         if own {
             self.tip.position.next_seq = header.seq + 1;
             self.tip.position.prev = entry.id();
@@ -142,10 +173,9 @@ impl<'a> Intake<'a> {
 
     fn pending(&mut self, tag: DocumentTag) -> Result<&mut Pending> {
         if !self.documents.contains_key(&tag) {
-            let before = self
-                .replica
-                .get::<DocumentRow>(&keys::document(self.bucket, tag))?
-                .unwrap_or_default();
+            let key = keys::document(self.bucket, tag);
+            let held = if self.blank { None } else { self.replica.get::<DocumentRow>(&key)? };
+            let before = held.unwrap_or_default();
             self.documents.insert(tag, Pending { after: before.clone(), before });
         }
         self.documents.get_mut(&tag).ok_or_else(damaged_row)

@@ -144,6 +144,24 @@ pub fn conflict(b: BucketNo, tag: DocumentTag) -> Vec<u8> {
 pub fn sync(b: BucketNo, remote: RemoteNo) -> Vec<u8> {
     key(b'S', b, &[&remote.to_be_bytes()])
 }
+/// All rows that follow from a bucket's entries, and where its exchanges stand.
+pub fn of_entries(k: &LocalKey, b: BucketNo) -> Vec<Vec<u8>> {
+    let start = |key: Vec<u8>| key.get(..5).map(<[u8]>::to_vec).unwrap_or_default();
+    vec![
+        totals(b),
+        start(entry(b, 0)),
+        start(entry_no(b, EntryId::ZERO)),
+        authors(b),
+        controls(b),
+        documents(b),
+        start(versions(b, DocumentTag::ZERO)),
+        start(directory(k, b, DocumentTag::ZERO)),
+        all_waiting(b),
+        conflicts(b),
+        start(sync(b, 0)),
+    ]
+}
+
 /// Chunks in the cache that no provider has committed yet.
 pub fn pending_chunks(b: BucketNo) -> Vec<u8> {
     key(b'P', b, &[])

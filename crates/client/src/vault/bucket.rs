@@ -15,6 +15,7 @@ use strongroom_wire::entry::Kind;
 use strongroom_wire::ids::{CapabilityId, DocumentTag, EntryId};
 
 use super::Vault;
+use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::random::SystemRng;
 use crate::replica::index::{Intake, Taken};
@@ -177,10 +178,13 @@ impl Change {
 }
 
 /// All heads, ascending: what the next version follows. A version may name 16; the oldest of more
-/// stay heads and are merged by the next write.
+/// stay heads and are merged by the next write. A head whose time is more than a day ahead is not
+/// followed until its time has come: who follows it would have to carry its time on.
 pub fn heads_of(row: Option<&DocumentRow>) -> Vec<EntryId> {
+    let horizon = Clock::default().horizon();
+    let heads = row.map(|row| row.heads.as_slice()).unwrap_or_default();
     let mut heads: Vec<EntryId> =
-        row.map(|row| row.heads.iter().map(|head| head.id).collect()).unwrap_or_default();
+        heads.iter().filter(|head| head.hlc <= horizon).map(|head| head.id).collect();
     heads.truncate(strongroom_wire::limits::PARENTS_MAX);
     heads.sort_unstable();
     heads
@@ -231,6 +235,7 @@ impl Vault {
         facts: &HashMap<DocumentTag, (Option<Metadata>, Option<Stamp>)>,
     ) -> Result<HashMap<DocumentTag, EntryId>> {
         let mut intake = Intake::start(&self.replica, bucket.no())?;
+        self.still_this_author(bucket)?;
         let author = Author {
             device: &self.secrets.secret,
             key: &bucket.author,

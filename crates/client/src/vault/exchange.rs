@@ -41,7 +41,14 @@ pub struct Exchanged {
     pub received: u64,
     /// Whether both sets are equal afterwards.
     pub equal: bool,
+    /// Whether they were not, until both sides told everything from the start: the provider had
+    /// lost or hidden entries that it had acknowledged.
+    pub mended: bool,
 }
+
+/// Entries that are known already, which an answer may bring beyond what is on this device, before
+/// its list counts as endless.
+const REPEATED_MAX: u64 = 65_536;
 
 /// What was read of one answer.
 struct Answer {
@@ -108,23 +115,49 @@ impl Vault {
     ) -> Result<Exchanged> {
         let mut done = Exchanged::default();
         let mut state = self.sync_state(bucket, record)?;
-        let mut from_start = false;
+        let (mut again, mut from_start) = (false, false);
+        let (mut refused, mut looking) = (None, false);
+        let mut repeated = 0_u64;
         loop {
             let before = session.remote().traffic();
-            let (body, sent, upto) = self.push_body(bucket, &state)?;
+            let (body, sent, upto) = if looking {
+                let nothing = SyncState { pushed: self.replica.tip(bucket.no())?.last_no, ..state };
+                (self.push_body(bucket, &nothing)?.0, 0, state.pushed)
+            } else {
+                self.push_body(bucket, &state)?
+            };
             let salt = body.1;
-            let frames = self.runtime()?.block_on(session.exchange(bucket.record.id, body.0))?;
+            let asked = self.runtime()?.block_on(session.exchange(bucket.record.id, body.0));
+            let frames = match asked {
+                // Perhaps this device was brought back from a backup, and wrote again where it had
+                // written before: look at what is there before anything is said.
+                Err(error) if sent > 0 && refused.is_none() && refuses_entry(&error) => {
+                    refused = Some(error);
+                    looking = true;
+                    continue;
+                }
+                asked => asked?,
+            };
             let answer = read_answer(frames)?;
             done.sent += sent;
             progress.advance(sent, 0);
+            let (instance, came) = (bucket.record.instance, answer.entries.len() as u64);
             let received = self.take_in(bucket, answer.entries, &mut state, upto)?;
             done.received += received;
+            if std::mem::take(&mut looking) && bucket.record.instance == instance {
+                return Err(refused.take().map_or_else(Error::cancelled, Into::into));
+            }
             let traffic = session.remote().traffic();
             state.requests += traffic.requests - before.requests;
             state.bytes_sent += traffic.bytes_sent - before.bytes_sent;
             state.cursor = answer.cursor;
             let tip = self.replica.tip(bucket.no())?;
             let pending = state.pushed < tip.last_no;
+            repeated = if received + sent > 0 { 0 } else { repeated.saturating_add(came) };
+            let endless = came == 0 || repeated > tip.last_no.saturating_add(REPEATED_MAX);
+            if answer.more && !pending && received == 0 && endless {
+                return Err(RemoteError::Protocol("its list of entries has no end").into());
+            }
             if pending || answer.more {
                 self.put_sync_state(bucket, record, &state)?;
                 if progress.cancelled() {
@@ -135,12 +168,21 @@ impl Vault {
             let ours = (tip.sum.count(), tip.sum.fingerprint(&salt));
             done.equal = ours == (answer.count, answer.fingerprint);
             state.since_compared = 0;
+            if !done.equal && !again {
+                // Another device may have written between the two halves of the answer.
+                again = true;
+                continue;
+            }
             if !done.equal && !from_start {
                 // Something was skipped, lost or withheld: both sides from the start, once.
                 from_start = true;
                 state.cursor = None;
                 state.pushed = 0;
                 continue;
+            }
+            done.mended = done.equal && from_start;
+            if done.mended {
+                self.note(bucket.no(), loss(&record.url, &bucket.record.label))?;
             }
             state.differs = !done.equal;
             state.synced = self.clock.now_secs();
@@ -232,11 +274,21 @@ impl Vault {
         if new.is_empty() {
             return Ok(0);
         }
+        let rewritten = match self.fork_of_own(bucket, &new)? {
+            Some(seq) => {
+                self.rewrite_own(bucket, seq)?;
+                (state.pushed, state.cursor) = (0, None);
+                true
+            }
+            None => false,
+        };
         let tips = self.author_tips(bucket, &new)?;
         let verified = authenticate(bucket.record.id, new, |author| tips.get(author).copied())
             .map_err(|e| Error::damaged(format!("the provider sent an entry that {e}")))?;
         let mut intake = Intake::start(&self.replica, b)?;
-        let contiguous = intake.tip().last_no == upto;
+        intake.absorb_up_to(self.clock.horizon());
+        let contiguous = intake.tip().last_no == upto && !rewritten;
+        let mut met_itself = false;
         let count = verified.len() as u64;
         let mut control = self.control(bucket)?;
         let mut taken = HashSet::new();
@@ -245,6 +297,7 @@ impl Vault {
             let facts = self.judge(bucket, &mut control, &entry)?;
             taken.insert(entry.id());
             let own = entry.header().author == bucket.author.author();
+            met_itself |= own;
             intake.add(Taken { entry, facts, stamp: None }, own)?;
         }
         let record_key = keys::bucket(bucket.record.id);
@@ -254,6 +307,9 @@ impl Vault {
         if contiguous {
             // What came from there need not go back there.
             state.pushed = tip.last_no;
+        }
+        if met_itself {
+            self.next_instance(bucket)?;
         }
         Ok(count)
     }
@@ -277,7 +333,7 @@ impl Vault {
         Ok(())
     }
 
-    fn author_tips(
+    pub(crate) fn author_tips(
         &self,
         bucket: &Bucket,
         entries: &[Entry],
@@ -325,7 +381,7 @@ impl Vault {
     }
 
     /// Judges one entry, in the order it arrived, and takes from it what this member can open.
-    fn judge(
+    pub(crate) fn judge(
         &self,
         bucket: &mut Bucket,
         control: &mut Option<Control>,
@@ -449,6 +505,20 @@ impl Vault {
     }
 }
 
+/// Whether a provider refused an entry for what it is, and not for who sent it.
+fn refuses_entry(error: &RemoteError) -> bool {
+    use strongroom_wire::problem::Problem;
+    matches!(error.problem(), Some(Problem::InvalidEntry | Problem::Conflict))
+}
+
+/// What a person is told of a provider that had lost what it had.
+pub(crate) fn loss(url: &str, bucket: &str) -> String {
+    format!(
+        "the provider {url} had lost or hidden entries of {bucket} that it had before; everything \
+         was compared from the start and is there again"
+    )
+}
+
 /// How many of these encoded entries, from the first on, can be sent by themselves: up to the last
 /// place at which every author's newest entry carries a signature.
 fn signed_prefix(entries: &[Vec<u8>]) -> Result<usize> {
@@ -511,7 +581,12 @@ impl From<RemoteError> for Error {
         let kind = match (&error, error.problem()) {
             (RemoteError::Unreachable { .. }, _) => ErrorKind::Unreachable,
             (RemoteError::Url(_), _) => ErrorKind::Usage,
-            (RemoteError::PinMismatch { .. } | RemoteError::Damaged(_), _) => ErrorKind::Damaged,
+            (
+                RemoteError::PinMismatch { .. }
+                | RemoteError::Unproven { .. }
+                | RemoteError::Damaged(_),
+                _,
+            ) => ErrorKind::Damaged,
             (_, Some(Problem::Quota | Problem::Full)) => ErrorKind::Full,
             (_, Some(Problem::NotFound)) => ErrorKind::NotFound,
             (_, Some(Problem::Busy | Problem::Rate | Problem::Internal)) => ErrorKind::Unreachable,

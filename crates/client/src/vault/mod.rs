@@ -7,6 +7,7 @@ mod create;
 mod documents;
 mod edit;
 mod exchange;
+mod instance;
 mod list;
 mod paths;
 mod privacy;

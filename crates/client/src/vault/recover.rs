@@ -3,14 +3,12 @@
 
 use std::sync::Arc;
 
-use strongroom_core::founding::{Enrolment, Founder, enrol};
-use strongroom_seal::identity::{MemberSigningKey, SessionSigningKey};
+use strongroom_seal::identity::SessionSigningKey;
 use strongroom_seal::kem::AgreeSeed;
 use strongroom_seal::phrase::Phrase as SealPhrase;
 use strongroom_seal::recovery::{RecoveryKey, open_record};
 use strongroom_store::Batch;
 use strongroom_wire::capability::CapabilityChain;
-use strongroom_wire::entry::Hlc;
 use strongroom_wire::ids::{BucketId, EntryId};
 use zeroize::Zeroizing;
 
@@ -147,33 +145,13 @@ impl Vault {
 
     /// One entry that makes this device an author in a bucket.
     pub(crate) fn enrol_here(&self, bucket: &mut Bucket) -> Result<()> {
-        let other = |e: &dyn std::fmt::Display| Error::new(ErrorKind::Other, e.to_string());
         let control = self
             .control(bucket)?
             .ok_or_else(|| Error::damaged("the bucket's control log is missing"))?;
         let _lock = self.replica.lock_bucket(bucket.no())?;
         let mut intake = Intake::start(&self.replica, bucket.no())?;
-        let agree = self.secrets.agree.pair().public();
-        let founder = Founder {
-            principal: self.secrets.principal,
-            agree: &agree,
-            device: &self.secrets.device,
-            secret: &self.secrets.secret,
-            now: self.clock.now_millis(),
-        };
-        let member = MemberSigningKey::from_secret_bytes(&bucket.record.member_seed);
-        let chain = bucket.member_chain()?;
-        let enrolment = Enrolment {
-            founder: &founder,
-            instance: bucket.record.instance,
-            member: &member,
-            chain: &chain,
-            tag: bucket.names.member_tag(self.secrets.principal),
-            heads: &control.heads(),
-            clock: intake.tip().position.clock.max(Hlc::default()),
-        };
-        let enrolled =
-            enrol(&enrolment, &bucket.under()?, &mut SystemRng).map_err(|e| other(&e))?;
+        let clock = intake.tip().position.clock;
+        let enrolled = self.enrolled(bucket, &control.heads(), clock)?;
         bucket.record.author_capability = enrolled.capability.bytes().to_vec();
         let key = keys::bucket(bucket.record.id);
         let row = self.replica.seal(&key, &bucket.record)?;

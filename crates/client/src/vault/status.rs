@@ -3,11 +3,12 @@
 
 use strongroom_wire::ids::DocumentTag;
 
+use super::exchange::loss;
 use super::{Bucket, Vault};
 use crate::error::{ErrorKind, Result};
 use crate::progress::{Progress, Stage};
 use crate::put::journal;
-use crate::replica::keys;
+use crate::replica::keys::{self, BucketNo};
 use crate::replica::rows::RemoteRecord;
 use crate::report::{Conflict, Refused, RemoteStatus, Status, SyncReport, UploadStatus};
 
@@ -72,6 +73,10 @@ impl Vault {
         let done = self.exchange(&mut bucket, record, &session, progress)?;
         report.sent_entries += done.sent;
         report.received_entries += done.received;
+        if done.mended {
+            let reason = loss(&record.url, &bucket.record.label);
+            report.refused.push(Refused { path: record.url.clone(), reason });
+        }
         if !done.equal {
             report.refused.push(Refused {
                 path: record.url.clone(),
@@ -83,6 +88,15 @@ impl Vault {
             });
         }
         Ok(())
+    }
+
+    /// Keeps something a person should know until the notice is removed.
+    pub(crate) fn note(&self, bucket: BucketNo, text: String) -> Result<()> {
+        let now = self.clock.now_secs().to_be_bytes();
+        let key = [keys::NOTICES, &now[..], &bucket.to_be_bytes()[..]].concat();
+        let mut batch = strongroom_store::Batch::new();
+        self.replica.put(&mut batch, key, &Notice(text))?;
+        Ok(self.replica.rows().commit(batch)?)
     }
 
     /// A read of the recovery record that this device did not make is a notice for the person.

@@ -166,7 +166,10 @@ fn a_thousand_strings_of_a_tree_are_nowhere_at_the_provider() {
     put(&alice.vault, &alice.path("source"), &format!("{label}:/{find}"));
     alice.vault.remove(&place(&format!("{label}:/{find}")), true).unwrap();
     alice.vault.undelete(&place(&format!("{label}:/{find}"))).unwrap();
-    alice.vault.rename(&place(&format!("{label}:/{find}")), &place(&format!("{label}:/x"))).unwrap();
+    alice
+        .vault
+        .rename(&place(&format!("{label}:/{find}")), &place(&format!("{label}:/x")))
+        .unwrap();
     alice.sync();
     let other = Device::recovered(&daemon.url, &alice.phrase);
     crate::support::get(&other.vault, "/tree", &other.path("back"));
@@ -198,10 +201,8 @@ fn a_thousand_strings_of_a_tree_are_nowhere_at_the_provider() {
 
     // In the provider's memory is what must be there, and nothing of those.
     let process = daemon.worker.id();
-    let planted = Needles::new(vec![
-        data.path().to_str().unwrap().into(),
-        b"STRONGROOM_TEST_ROLE".to_vec(),
-    ]);
+    let planted =
+        Needles::new(vec![data.path().to_str().unwrap().into(), b"STRONGROOM_TEST_ROLE".to_vec()]);
     assert_eq!(planted.in_memory(process).len(), 2);
     assert_eq!(needles.in_memory(process), Vec::<String>::new());
 

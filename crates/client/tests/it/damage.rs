@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 use strongroom_client::{Error, ErrorKind, Home, Passphrase, Quiet, Unlock, Vault, VerifyReport};
 
-use crate::support::{
-    Device, Dice, PIECE, Provider, cat, noise, passphrase, put, snapshot,
-};
+use crate::support::{Device, Dice, PIECE, Provider, cat, noise, passphrase, put, snapshot};
 
 /// A vault with a bit of everything; gives what `cat` must say.
 fn filled(device: &Device) -> Vec<(String, Vec<u8>)> {
@@ -147,12 +145,13 @@ fn a_flipped_byte_under_a_right_checksum_reaches_nobody() {
         let mut bad = value.clone();
         let at = dice.below(bad.len() as u64) as usize;
         bad[at] ^= 1 << dice.below(8);
-        store.commit({
-            let mut batch = Batch::new();
-            batch.put(key.clone(), bad);
-            batch
-        })
-        .unwrap();
+        store
+            .commit({
+                let mut batch = Batch::new();
+                batch.put(key.clone(), bad);
+                batch
+            })
+            .unwrap();
         if let Ok(vault) = Vault::open(&alice.home, Unlock::Opened(&secret)) {
             refused += assert_right_or_refused(&vault, &wanted);
         }
@@ -160,12 +159,13 @@ fn a_flipped_byte_under_a_right_checksum_reaches_nobody() {
             let report = alice.vault.verify(false, &Quiet).unwrap();
             assert!(!report.damaged.is_empty(), "entry {key:?} at {at}");
         }
-        store.commit({
-            let mut batch = Batch::new();
-            batch.put(key.clone(), value.clone());
-            batch
-        })
-        .unwrap();
+        store
+            .commit({
+                let mut batch = Batch::new();
+                batch.put(key.clone(), value.clone());
+                batch
+            })
+            .unwrap();
     }
     assert!(refused > 0);
     alice.assert_whole();

@@ -232,6 +232,66 @@ fn moves_that_form_a_cycle_end_and_every_document_is_listed_once() {
     assert_eq!(all(&phone).len(), 6);
 }
 
+/// What is cut out of a cycle hangs on all its members: on who leaves it, and on who was written
+/// last. One device hears of everything at once, the other bit by bit.
+#[test]
+fn a_cycle_that_changes_is_cut_at_the_same_place_by_whoever_hears_of_it_when() {
+    let provider = Provider::start();
+    let phone = Device::at(&provider);
+    for dir in ["a", "b", "c", "d"] {
+        phone.put_text(&format!("/{dir}/in {dir}"), dir);
+    }
+    let laptop = phone.second(&provider);
+    let away = provider.stop();
+    phone.vault.rename(&place("/a"), &place("/b/a")).unwrap();
+    phone.vault.rename(&place("/b"), &place("/c/b")).unwrap();
+    laptop.vault.rename(&place("/c"), &place("/a/c")).unwrap();
+    let provider = away.back();
+    meet(&phone, &laptop);
+    let all_at_once = phone.second(&provider);
+    phone.sync();
+
+    // A member is written again: now it is the last one.
+    let find = |name: &str| all(&phone).into_iter().find(|one| one.name == name).unwrap();
+    phone.write("touched/x", "");
+    std::fs::set_permissions(
+        phone.path("touched"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o700),
+    )
+    .unwrap();
+    std::fs::remove_file(phone.path("touched/x")).unwrap();
+    put(&phone.vault, &phone.path("touched"), &find("b").path);
+    meet(&phone, &laptop);
+    assert_agree(&phone, &laptop);
+    assert_eq!(all(&phone.second(&provider)), all(&phone));
+    phone.sync();
+
+    // Another member leaves: what was cut goes where it belongs.
+    let moved = find("a");
+    phone.vault.rename(&place(&moved.path), &place("/d/a")).unwrap();
+    meet(&phone, &laptop);
+    all_at_once.sync();
+    phone.sync();
+    laptop.sync();
+    assert_agree(&phone, &laptop);
+    assert_eq!(all(&all_at_once), all(&phone));
+    let mut paths: Vec<_> = all(&phone).into_iter().map(|one| one.path).collect();
+    paths.sort();
+    assert_eq!(
+        paths,
+        [
+            "/d",
+            "/d/a",
+            "/d/a/c",
+            "/d/a/c/b",
+            "/d/a/c/b/in b",
+            "/d/a/c/in c",
+            "/d/a/in a",
+            "/d/in d",
+        ]
+    );
+}
+
 #[test]
 fn two_moves_of_one_document_are_both_seen_and_a_conflict_is_told() {
     let provider = Provider::start();

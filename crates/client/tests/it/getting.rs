@@ -37,8 +37,7 @@ fn a_file_that_differs_is_not_overwritten_unless_asked() {
     assert!(error.hint().unwrap().contains("--overwrite"));
 
     let overwrite = GetOptions { overwrite: true, version: None };
-    let report =
-        alice.vault.get(&place("/tree"), &alice.path("out"), &overwrite, &Quiet).unwrap();
+    let report = alice.vault.get(&place("/tree"), &alice.path("out"), &overwrite, &Quiet).unwrap();
     assert_eq!(report.refused, []);
     assert_eq!(std::fs::read(alice.path("out/one")).unwrap(), b"from the vault");
     // Twice is once.

@@ -1,6 +1,6 @@
 //! Several processes on one replica at the same time: every write of every one of them is there.
 
-use strongroom_client::ErrorKind;
+use strongroom_client::{ErrorKind, Quiet};
 
 use crate::support::{Device, Provider, long};
 use crate::worker::{content, unlock, writer};
@@ -43,6 +43,32 @@ fn two_processes_write_one_document_and_every_write_is_in_its_history() {
         assert!(!history.is_empty() && history.len() <= 2);
         assert!(alice.cat(&format!("/{name}")) == content(&name));
     }
+    alice.assert_whole();
+}
+
+/// One process puts large files while nobody answers, another sends what it finds, and the provider
+/// comes and goes between them. Every chunk arrives.
+#[test]
+fn chunks_that_are_kept_and_sent_at_the_same_time_all_arrive() {
+    let mut provider = Provider::start();
+    let alice = Device::at(&provider);
+    unlock(&alice);
+    let mut worker = crate::worker::large_writer(&alice, "large", 24);
+    let mut said = 0;
+    for round in 0..6 {
+        let away = provider.stop();
+        said += usize::from(worker.says().is_some());
+        provider = away.back();
+        let report = alice.open().sync(&Quiet).unwrap();
+        assert_eq!(report.refused, [], "{round}");
+        said += usize::from(worker.says().is_some());
+    }
+    said += worker.finish().len();
+    assert_eq!(said, 24);
+    alice.sync();
+    let other = alice.second(&provider);
+    assert_eq!(other.listing().len(), 24);
+    other.assert_whole();
     alice.assert_whole();
 }
 

@@ -104,10 +104,6 @@ impl Provider {
         })
     }
 
-    pub fn data(&self) -> &Path {
-        self.data.path()
-    }
-
     fn end(&mut self) {
         let Some(runtime) = self.runtime.take() else { return };
         let _ = self.stop.take().map(|stop| stop.send(()));

@@ -131,6 +131,12 @@ pub fn writer(device: &Device, name: &str, count: usize) -> Worker {
     Worker::start(&["writer", home, name, &count.to_string()], "")
 }
 
+/// The same with large ones alone.
+pub fn large_writer(device: &Device, name: &str, count: usize) -> Worker {
+    let home = device.home.path().to_str().unwrap();
+    Worker::start(&["large writer", home, name, &count.to_string()], "")
+}
+
 /// Puts one file.
 pub fn putter(device: &Device, source: &Path, at: &str) -> Worker {
     let home = device.home.path().to_str().unwrap();
@@ -160,6 +166,16 @@ fn a_process_of_ours() {
     match role[..] {
         ["provider", listen, data] => be_provider(listen, data),
         ["writer", home, name, count] => be_writer(home, name, count.parse().unwrap()),
+        ["large writer", home, name, count] => {
+            let vault = opened(home);
+            let folder = tempfile::tempdir().unwrap();
+            for n in 0..count.parse::<u64>().unwrap() {
+                let source = folder.path().join("source");
+                std::fs::write(&source, noise(PIECE / 2, n)).unwrap();
+                let report = put(&vault, &source, &format!("/{name}-{n}"));
+                println!("\n{MARK}{n} {}", report.durable_remotely);
+            }
+        }
         ["putter", home, source, at] => {
             let report = put(&opened(home), source.as_ref(), at);
             println!("\n{MARK}{}", report.sent_bytes);
