@@ -1,10 +1,11 @@
 //! The provider itself. Comes in: real requests. Goes out: real answers, except where the script
 //! says otherwise. Must not know: vaults.
 
+use std::net::SocketAddr;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use bytes::Bytes;
 use http::{Method, header};
 use http_body::Frame;
 use http_body_util::BodyExt as _;
-use strongroom_server::{Config, Identity, Peer, Provider, Tuning, serve_wrapped};
+use strongroom_server::{Config, Identity, Peer, Provider, Ready, Tuning, serve_wrapped};
 use strongroom_store::{Batch, Blobs as _, Memory, Rows as _, Scan};
 use tokio::sync::{Notify, oneshot};
 use tower::ServiceExt as _;
@@ -49,6 +50,8 @@ struct Inner {
     histories: RwLock<Vec<Arc<History>>>,
     /// Which history a request gets when no rule says otherwise.
     current: AtomicU64,
+    /// Its own addresses, once it listens.
+    origins: OnceLock<(SocketAddr, Vec<String>)>,
     script: Mutex<Vec<Arc<Rule>>>,
     tap: Tap,
     flooded: AtomicU64,
@@ -113,10 +116,15 @@ impl Inner {
             record_reads_per_hour_each: many,
             ..Tuning::default()
         };
-        let config = Config { tuning, ..Config::in_memory() };
+        let own = self.origins.get();
+        let origins = own.map(|(_, urls)| urls.clone()).unwrap_or_default();
+        let config = Config { tuning, origins, ..Config::in_memory() };
         let rows = Arc::new(store.clone());
         let provider = Provider::new(rows, Arc::new(store.clone()), identity, config)
             .expect("a provider over this store");
+        if let Some((address, _)) = own {
+            provider.is_reached_at(*address);
+        }
         History { store, provider }
     }
 
@@ -174,8 +182,10 @@ impl Inner {
                 Some(self.ask(peer, current, &asked).await)
             }
             Some(Act::Repeat) => {
-                self.ask(peer, current, &asked).await;
-                Some(self.ask(peer, current, &asked).await)
+                let first = self.ask(peer, current, &asked).await;
+                let second = self.ask(peer, current, &asked).await;
+                self.tap.note(Seen { asked: asked.clone(), answer: Some(second) });
+                Some(first)
             }
             Some(Act::History(no)) => Some(self.ask(peer, no, &asked).await),
             Some(Act::Edit(edit)) => {
@@ -244,13 +254,14 @@ impl EvilProvider {
             key: key_directory::KeyDirectory::new(),
             histories: RwLock::default(),
             current: AtomicU64::new(0),
+            origins: OnceLock::new(),
             script: Mutex::default(),
             tap: Tap::default(),
             flooded: AtomicU64::new(0),
             passed: Notify::new(),
         });
-        let first = inner.serve(Memory::new());
-        inner.histories.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(first));
+        // Made once, before several would make it at the same time.
+        Identity::open(inner.key.path()).expect("the provider's key");
         let (tell, told) = std::sync::mpsc::channel();
         let (mut stops, mut stopped) = (Vec::new(), Vec::new());
         for _ in 0..DOORS {
@@ -272,9 +283,13 @@ impl EvilProvider {
                 doors.join_all().await;
             });
         });
-        let mut urls: Vec<(usize, String)> = told.iter().take(DOORS).collect();
-        urls.sort();
-        let urls = urls.into_iter().map(|(_, url)| url).collect();
+        let mut doors: Vec<(usize, Ready)> = told.iter().take(DOORS).collect();
+        doors.sort_by_key(|(door, _)| *door);
+        let address = doors.first().expect("a door").1.address;
+        let urls: Vec<String> = doors.into_iter().map(|(_, ready)| ready.url).collect();
+        let _ = inner.origins.set((address, urls.clone()));
+        let first = inner.serve(Memory::new());
+        inner.histories.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(first));
         Self { inner, urls, stop: Some(stops), thread: Some(thread) }
     }
 
@@ -327,6 +342,14 @@ impl EvilProvider {
         let again = Arc::new(self.inner.serve(store));
         let mut histories = self.inner.histories.write().unwrap_or_else(PoisonError::into_inner);
         histories[0] = again;
+    }
+
+    /// Sends a request somebody heard once more, as anyone on the network could.
+    pub fn replay(&self, asked: &Asked) -> Answer {
+        let address = self.inner.origins.get().expect("it listens").0;
+        let builder = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let peer = Peer { address, exporter: None };
+        builder.expect("a thread").block_on(self.inner.ask(Some(peer), 0, asked))
     }
 
     /// What went over its wires.
@@ -385,7 +408,7 @@ fn copy(from: &Memory) -> Memory {
 async fn serve_door(
     inner: Arc<Inner>,
     door: usize,
-    tell: std::sync::mpsc::Sender<(usize, String)>,
+    tell: std::sync::mpsc::Sender<(usize, Ready)>,
     stop: oneshot::Receiver<()>,
 ) {
     // Its listener is the real one; what it would answer is never asked.
@@ -393,8 +416,8 @@ async fn serve_door(
     let wrap = move |_: Router| {
         Router::new().fallback(move |request: Request| inner.clone().answer(door, request))
     };
-    let ready = move |ready: strongroom_server::Ready| {
-        let _ = tell.send((door, ready.url));
+    let ready = move |ready: Ready| {
+        let _ = tell.send((door, ready));
     };
     let stop = async move { drop(stop.await) };
     serve_wrapped(front, wrap, ready, stop).await.expect("a free port");

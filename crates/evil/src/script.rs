@@ -31,9 +31,14 @@ impl Asked {
         RawFrames::read(&self.body)
     }
 
+    /// The path without its query, which names the body.
+    pub fn route(&self) -> &str {
+        self.path.split('?').next().unwrap_or_default()
+    }
+
     /// Whether this is an exchange of entries.
     pub fn is_exchange(&self) -> bool {
-        self.method == "POST" && self.path.ends_with("/frames")
+        self.method == "POST" && self.route().ends_with("/frames")
     }
 
     /// Whether this fetches a chunk.
@@ -87,7 +92,7 @@ pub enum Act {
     DropAnswer,
     /// Done, after another request was (or a moment without one).
     Later,
-    /// Done twice; the second answer is given.
+    /// Done twice; the first answer is given. The tap has the second one before it.
     Repeat,
     /// Answered from an older state of the store, or a state that only some devices are shown.
     History(usize),

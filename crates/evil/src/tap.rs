@@ -51,7 +51,7 @@ impl Tap {
     /// in its head, its body or its answer.
     pub fn search(&self, needle: &[u8]) -> Option<String> {
         assert!(needle.len() >= 6, "a needle that chance would find");
-        let holds = |hay: &[u8]| hay.windows(needle.len()).any(|window| window == needle);
+        let holds = |hay: &[u8]| contains(hay, needle);
         let in_head = |asked: &Asked| {
             holds(asked.path.as_bytes())
                 || asked.headers.iter().any(|(_, value)| holds(value.as_bytes()))
@@ -64,4 +64,16 @@ impl Tap {
         });
         found.map(|seen| format!("{} {}", seen.asked.method, seen.asked.path))
     }
+}
+
+/// Whether `hay` has these bytes in it.
+pub(crate) fn contains(mut hay: &[u8], needle: &[u8]) -> bool {
+    let Some((first, rest)) = needle.split_first() else { return true };
+    while let Some(at) = hay.iter().position(|byte| byte == first) {
+        hay = &hay[at + 1..];
+        if hay.starts_with(rest) {
+            return true;
+        }
+    }
+    false
 }

@@ -1,0 +1,261 @@
+//! A hostile device of the same person: it has the phrase, so it may write, and it writes what no
+//! honest program would.
+
+use std::sync::Arc;
+
+use strongroom_client::random::SystemRng;
+use strongroom_client::remote::{Options, Remote, RemoteError, Runtime, Session};
+use strongroom_core::document::Content;
+use strongroom_core::founding::{Enrolment, Founder, enrol};
+use strongroom_core::joining;
+use strongroom_core::keyring::Keyring;
+use strongroom_core::writer::{Author, ChainPosition, Planned, Under, seal_transaction};
+use strongroom_seal::identity::{AuthorSigningKey, DeviceSigningKey, MemberSigningKey, Signer};
+use strongroom_seal::kem::AgreeSeed;
+use strongroom_seal::keys::{ContentKey, DeviceSecret};
+use strongroom_seal::phrase::Phrase;
+use strongroom_seal::recovery::open_record;
+use strongroom_wire::api::RecordPut;
+use strongroom_wire::capability::CapabilityChain;
+use strongroom_wire::cbor::Reader;
+use strongroom_wire::chain::Verified;
+use strongroom_wire::clear::{Clear, References};
+use strongroom_wire::control::Control;
+use strongroom_wire::entry::{Entry, Kind};
+use strongroom_wire::format::FORMAT;
+use strongroom_wire::frame::{Area, Frame, write_entries};
+use strongroom_wire::ids::{BucketId, CapabilityId, DocumentTag, EntryId, PrincipalId};
+
+use crate::world::{OTHER, World};
+
+/// The hostile device, an author of the default bucket.
+pub struct Insider {
+    pub runtime: Runtime,
+    pub remote: Remote,
+    pub bucket: BucketId,
+    pub chain: CapabilityChain,
+    pub first: Entry,
+    epoch: EntryId,
+    content: ContentKey,
+    secret: DeviceSecret,
+    cap: CapabilityId,
+    pub position: ChainPosition,
+}
+
+/// What the person's recovery record and the vault's own bucket say of one bucket.
+struct Known {
+    id: BucketId,
+    member: [u8; 32],
+    chain: Vec<Vec<u8>>,
+}
+
+fn read_chain(r: &mut Reader<'_>) -> Vec<Vec<u8>> {
+    let count = r.array(8).unwrap();
+    (0..count).map(|_| r.bytes(4_096).unwrap().to_vec()).collect()
+}
+
+fn chain_of(parts: &[Vec<u8>]) -> CapabilityChain {
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    CapabilityChain::from_parts(&parts).unwrap()
+}
+
+/// All entries of a bucket that went to the provider, in order.
+pub fn entries_of(world: &World, bucket: BucketId) -> Vec<Verified<Entry>> {
+    let mut all: Vec<Entry> = Vec::new();
+    for seen in world.evil.tap().all() {
+        if !seen.asked.path.contains(&bucket.to_base32()) {
+            continue;
+        }
+        for entry in seen.asked.frames().sound() {
+            if entry.bucket() == bucket && all.iter().all(|other| other.id() != entry.id()) {
+                all.push(entry);
+            }
+        }
+    }
+    all.into_iter().map(Verified::danger_from_own_store).collect()
+}
+
+fn keyring_of(entries: &[Verified<Entry>], bucket: BucketId, agree: &AgreeSeed) -> Keyring {
+    let mut keyring = Keyring::new(bucket);
+    for entry in entries.iter().filter(|entry| entry.header().kind == Kind::Epoch) {
+        let key = joining::epoch_key(entry, &agree.pair(), None).unwrap();
+        keyring.add(entry.id(), key);
+    }
+    keyring
+}
+
+impl Insider {
+    /// Becomes an author of Alice's default bucket.
+    pub fn of(world: &World) -> Self {
+        Self::by_phrase(world, &world.phrase)
+    }
+
+    /// Becomes an author of the default bucket of whose phrase it is.
+    pub fn by_phrase(world: &World, phrase: &str) -> Self {
+        let runtime = Runtime::new().unwrap();
+        let url = world.evil.url(OTHER).parse().unwrap();
+        let remote = runtime.block_on(Remote::connect(url, None, Options::default())).unwrap();
+
+        let recovery = Phrase::parse(phrase).unwrap().to_key();
+        let puts = world
+            .evil
+            .tap()
+            .find(|seen| seen.asked.method == "PUT" && seen.asked.path.starts_with("/records/"));
+        let (pair, locator) = (recovery.pair().pair(), recovery.locator());
+        let opened = puts
+            .iter()
+            .filter_map(|seen| RecordPut::decode(&seen.asked.body).ok())
+            .find_map(|put| open_record(&pair, &locator, &remote.thumbprint(), &put.record).ok())
+            .unwrap();
+        let mut r = Reader::new(&opened.contents);
+        r.array_exact(7).unwrap();
+        let principal = PrincipalId(r.bytes_exact().unwrap());
+        let agree = AgreeSeed::from_secret_bytes(&r.bytes_exact().unwrap());
+        let vault = BucketId(r.bytes_exact().unwrap());
+
+        let own = entries_of(world, vault);
+        let keyring = keyring_of(&own, vault, &agree);
+        let known = own
+            .iter()
+            .filter(|entry| entry.header().kind == Kind::Version)
+            .filter_map(|entry| keyring.open_version(entry).ok())
+            .find_map(|body| match body.content {
+                Content::Inline(bytes) if body.metadata.name.starts_with("strongroom:bucket") => {
+                    let mut r = Reader::new(&bytes);
+                    r.array_exact(6).unwrap();
+                    let id = BucketId(r.bytes_exact().unwrap());
+                    let member = r.bytes_exact().unwrap();
+                    Some(Known { id, member, chain: read_chain(&mut r) })
+                }
+                _ => None,
+            })
+            .unwrap();
+        Self::enrol(world, (runtime, remote), principal, &agree, &known)
+    }
+
+    fn enrol(
+        world: &World,
+        (runtime, remote): (Runtime, Remote),
+        principal: PrincipalId,
+        agree: &AgreeSeed,
+        known: &Known,
+    ) -> Self {
+        let entries = entries_of(world, known.id);
+        let keyring = keyring_of(&entries, known.id, agree);
+        let mut control = Control::new(&entries[0]).unwrap();
+        for entry in entries.iter().skip(1).filter(|entry| entry.header().kind.is_control()) {
+            control.insert(entry).unwrap();
+        }
+        let epoch = control.current_epochs()[0];
+        let of_epoch = entries.iter().find(|entry| entry.id() == epoch).unwrap();
+        let names = joining::epoch_body(&keyring, of_epoch).unwrap().name_key;
+        let (device, secret) =
+            (DeviceSigningKey::generate(&mut SystemRng), DeviceSecret::generate(&mut SystemRng));
+        let public = agree.pair().public();
+        let founder = Founder {
+            principal,
+            agree: &public,
+            device: &device,
+            secret: &secret,
+            now: now_millis(),
+        };
+        let member = MemberSigningKey::from_secret_bytes(&known.member);
+        let chain = chain_of(&known.chain);
+        let content = keyring.epoch(&epoch).unwrap().content(known.id);
+        let under = Under { bucket: known.id, epoch, content: &content };
+        let clock = entries.iter().map(|entry| entry.header().hlc).max().unwrap();
+        let enrolled = enrol(
+            &Enrolment {
+                founder: &founder,
+                instance: 0,
+                member: &member,
+                chain: &chain,
+                tag: names.member_tag(principal),
+                heads: &control.heads(),
+                clock,
+            },
+            &under,
+            &mut SystemRng,
+        )
+        .unwrap();
+        let cap = enrolled.capability.id();
+        let own = chain.extended(enrolled.capability).unwrap();
+        let first = enrolled.entry.into_inner();
+        let by_member = remote.session(Arc::new(member), &chain);
+        let insider = Self {
+            runtime,
+            remote,
+            bucket: known.id,
+            chain: own,
+            first,
+            epoch,
+            content,
+            secret,
+            cap,
+            position: enrolled.position,
+        };
+        insider.push_by(&by_member, std::slice::from_ref(&insider.first)).unwrap();
+        insider
+    }
+
+    fn key(&self) -> AuthorSigningKey {
+        self.secret.author(self.bucket, 0)
+    }
+
+    /// Its session, as its author.
+    pub fn session(&self) -> Session {
+        self.session_as(Arc::new(self.key()))
+    }
+
+    /// Its chain in somebody's hands.
+    pub fn session_as(&self, key: Arc<dyn Signer + Send + Sync>) -> Session {
+        self.remote.session(key, &self.chain)
+    }
+
+    /// Seals and signs versions of new documents with these plaintexts.
+    pub fn seal(&mut self, now: u64, plains: Vec<Vec<u8>>) -> Vec<Entry> {
+        let planned = plains.into_iter().map(|plain| {
+            let mut document = DocumentTag::ZERO;
+            getrandom::fill(&mut document.0).unwrap();
+            let clear = Clear::Version(References::NONE).encode();
+            let kind = Kind::Version;
+            Planned { document, kind, parents: Vec::new(), generation: 0, clear, plain }
+        });
+        self.seal_planned(now, planned.collect())
+    }
+
+    pub fn seal_planned(&mut self, now: u64, planned: Vec<Planned>) -> Vec<Entry> {
+        let key = self.key();
+        let author = Author { device: &self.secret, key: &key, capability: self.cap };
+        let under = Under { bucket: self.bucket, epoch: self.epoch, content: &self.content };
+        let (entries, position) =
+            seal_transaction(&author, &under, planned, self.position, now, &mut SystemRng).unwrap();
+        self.position = position;
+        entries.into_iter().map(Verified::into_inner).collect()
+    }
+
+    /// Gives entries to the provider.
+    pub fn push(&self, entries: &[Entry]) -> Result<(), RemoteError> {
+        self.push_by(&self.session(), entries)
+    }
+
+    fn push_by(&self, session: &Session, entries: &[Entry]) -> Result<(), RemoteError> {
+        let body = exchange_body(entries);
+        self.runtime.block_on(session.exchange(self.bucket, body)).map(drop)
+    }
+}
+
+/// A request that gives entries and asks for everything.
+pub fn exchange_body(entries: &[Entry]) -> Vec<u8> {
+    let mut body = Vec::new();
+    Frame::Hello { formats: vec![FORMAT], salt: [1; 16] }.write(&mut body);
+    let encoded: Vec<_> = entries.iter().map(Entry::encode).collect();
+    write_entries(&mut body, encoded.iter().map(Vec::as_slice));
+    Frame::Since { area: Area::Bucket, cursor: None }.write(&mut body);
+    body
+}
+
+pub fn now_millis() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
+}
