@@ -24,7 +24,8 @@ struct Needles {
 
 impl Needles {
     fn new(all: Vec<Vec<u8>>) -> Self {
-        let mut by_start: std::collections::HashMap<_, Vec<usize>> = Default::default();
+        let mut by_start: std::collections::HashMap<_, Vec<usize>> =
+            std::collections::HashMap::default();
         for (n, needle) in all.iter().enumerate() {
             by_start.entry(*needle.first_chunk().unwrap()).or_default().push(n);
         }

@@ -48,12 +48,8 @@ fn assert_right_or_refused(vault: &Vault, wanted: &[(String, Vec<u8>)]) -> usize
 fn rows(path: &Path) -> Vec<(i64, Vec<u8>, Vec<u8>)> {
     let db = Connection::open(path).unwrap();
     let mut statement = db.prepare("SELECT id, k, v FROM rows ORDER BY k").unwrap();
-    let rows = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
-    rows
+    let found = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+    found.unwrap().map(Result::unwrap).collect()
 }
 
 fn set(path: &Path, id: i64, value: &[u8]) {

@@ -18,7 +18,9 @@ fn conflicts(device: &Device) -> Vec<(String, Vec<String>)> {
     let status = device.vault.status(false).unwrap();
     let mut found: Vec<_> =
         status.conflicts.into_iter().map(|one| (one.path, one.versions)).collect();
-    found.iter_mut().for_each(|(_, versions)| versions.sort());
+    for (_, versions) in &mut found {
+        versions.sort();
+    }
     found.sort();
     found
 }

@@ -24,7 +24,7 @@ fn a_client_is_killed_at_random_points_and_nothing_acknowledged_is_lost() {
     unlock(&alice);
     let mut dice = Dice(0x5eed);
     let mut acknowledged = BTreeSet::new();
-    let (kills, end) = bounds(Duration::from_secs(25));
+    let (kills, end) = bounds(Duration::from_secs(45));
     let mut killed = 0;
     for round in 0..kills {
         if Instant::now() > end {
@@ -79,7 +79,7 @@ fn a_provider_is_killed_at_random_points_and_what_it_acknowledged_is_there() {
     let alice = Device::alone();
     alice.vault.add_provider(&first.url, None).unwrap();
     let acknowledged = Mutex::new(BTreeSet::new());
-    let (kills, end) = bounds(Duration::from_secs(25));
+    let (kills, end) = bounds(Duration::from_secs(45));
     let mut dice = Dice(0xdead);
     let over = std::sync::atomic::AtomicBool::new(false);
     let daemon = std::thread::scope(|scope| {

@@ -81,10 +81,7 @@ impl Provider {
             .enable_all()
             .build()
             .unwrap();
-        let provider = match runtime.block_on(open(config)) {
-            Ok(provider) => provider,
-            Err(_) => return Err(data),
-        };
+        let Ok(provider) = runtime.block_on(open(config)) else { return Err(data) };
         let metrics = provider.metrics();
         let (tell, told) = oneshot::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -409,7 +406,7 @@ pub fn snapshot(root: &Path) -> Vec<String> {
             let mode = meta.permissions().mode() & 0o777;
             let time = format!("{}.{:09}", meta.mtime(), meta.mtime_nsec());
             lines.push(if meta.is_symlink() {
-                format!("{name:?} -> {:?}", std::fs::read_link(&path).unwrap())
+                format!("{name:?} -> {}", std::fs::read_link(&path).unwrap().display())
             } else if meta.is_dir() {
                 stack.push(path);
                 format!("{name:?} dir {mode:o} {time}")
