@@ -51,7 +51,9 @@ pub fn long(to: &mut dyn Write, out: &Out, listed: &[Listed], paths: bool) -> io
     let mut table = Table::new(&[1]);
     for one in listed {
         let arrow = one.target.as_deref().map(|to| format!(" -> {}", out.name(to)));
-        let conflict = if one.conflict { "  (conflict)" } else { "" };
+        // A conflict copy says so in its name.
+        let marked = one.conflict && !one.name.contains("(conflict ");
+        let conflict = if marked { "  (conflict)" } else { "" };
         let name = name(out, one, paths) + arrow.as_deref().unwrap_or_default() + conflict;
         table.row([mode(one.kind, one.mode), count(one.size), time(one.modified), name]);
     }

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -52,11 +52,6 @@ impl Provider {
         &self.url
     }
 
-    /// Its data directory.
-    pub fn data(&self) -> &Path {
-        self.data.path()
-    }
-
     /// It goes away; gives what another start on the same port needs.
     pub fn stop(mut self) -> Stopped {
         self.end();
@@ -95,10 +90,35 @@ impl Stopped {
         format!("http://{}", self.address)
     }
 
+    /// Bit rot, in the middle of where chunks are.
+    pub fn flip_a_byte_in_the_largest_file(&mut self) {
+        let largest = files_below(self.data.path())
+            .into_iter()
+            .max_by_key(|path| path.metadata().map_or(0, |meta| meta.len()))
+            .unwrap();
+        let mut bytes = std::fs::read(&largest).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&largest, bytes).unwrap();
+    }
+
     /// It is back, with its data, at the same address.
     pub fn start(self) -> Provider {
         Provider::on(&self.address, self.data, &[])
     }
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
 }
 
 #[test]

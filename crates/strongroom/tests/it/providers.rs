@@ -1,7 +1,7 @@
 //! One device and its provider: there, not there, back again.
 
 use crate::{
-    device::{Device, assert_same_tree},
+    device::{Device, Ran, assert_same_tree},
     provider::Provider,
 };
 
@@ -91,9 +91,97 @@ fn privacy_tells_what_was_really_sent() {
 }
 
 #[test]
-fn verify_finds_a_byte_that_changed_at_the_provider() {
+fn a_byte_that_changed_at_the_provider_never_reaches_a_file() {
     let provider = Provider::start();
     let device = Device::at(&provider);
-    assert_eq!(device.run_with(&["put", "-", "/big"], &vec![b'x'; 3 << 20]).code, 0);
+    let content: Vec<u8> = (0..3_000_000_u32).map(|i| (i >> 7) as u8).collect();
+    assert_eq!(device.run_with(&["put", "-", "/big"], &content).code, 0);
     assert!(device.ok(&["verify", "--deep"]).contains("all is as it was written"));
+    device.ok(&["get", "/big", "before"]);
+    assert_eq!(device.read("before"), content);
+
+    let mut stopped = provider.stop();
+    stopped.flip_a_byte_in_the_largest_file();
+    let _provider = stopped.start();
+    // A device that has nothing of it: what it kept of the chunks is gone.
+    std::fs::remove_dir_all(device.home.join("cache")).unwrap();
+    for words in [&["verify", "--deep"][..], &["get", "/big", "after"], &["cat", "/big"]] {
+        let ran = device.run(words);
+        assert!(matches!(ran.code, 5 | 6), "{words:?}: {} {}", ran.code, ran.err);
+    }
+    assert!(!device.folder.path().join("after").exists(), "a half file was left");
+}
+
+#[test]
+fn verify_with_the_provider_away_says_so() {
+    let provider = Provider::start();
+    let device = Device::at(&provider);
+    device.write("a.txt", "a");
+    device.ok(&["put", "a.txt"]);
+    let away = provider.stop();
+    let ran = device.run(&["verify"]);
+    assert!(ran.code > 0 && ran.err.contains(&away.url()), "{} {}", ran.code, ran.err);
+}
+
+#[test]
+fn two_devices_that_wrote_the_same_document_keep_both_versions() {
+    let provider = Provider::start();
+    let first = Device::empty();
+    let made = first.json(&["init", "--provider", provider.url()]);
+    first.write("note", "one");
+    first.ok(&["put", "note"]);
+    let second = Device::empty();
+    second.write("phrase", made["phrase"].as_str().unwrap());
+    second.ok(&["recover", "--provider", provider.url(), "--phrase-file", "phrase"]);
+
+    // Both write before either hears of the other.
+    let stopped = provider.stop();
+    first.write("note", "written by the first");
+    first.ok(&["put", "note"]);
+    second.write("note", "written by the second one");
+    second.ok(&["put", "note"]);
+    let _provider = stopped.start();
+    first.ok(&["sync"]);
+    second.ok(&["sync"]);
+    first.ok(&["sync"]);
+
+    for device in [&first, &second] {
+        let status = device.json(&["status"]);
+        assert_eq!(status["conflicts"][0]["path"], "/note", "{status}");
+        assert_eq!(status["conflicts"][0]["versions"].as_array().unwrap().len(), 2);
+        assert_eq!(device.ok(&["ls"]).lines().count(), 2);
+    }
+    let versions = first.json(&["status"])["conflicts"][0]["versions"].clone();
+    first.ok(&["restore", "/note", "--version", versions[1].as_str().unwrap()]);
+    second.ok(&["sync"]);
+    assert_eq!(second.json(&["status"])["conflicts"], serde_json::json!([]));
+    assert_eq!(first.ok(&["cat", "/note"]), second.ok(&["cat", "/note"]));
+    assert_eq!(second.ok(&["ls"]), "note\n");
+}
+
+#[test]
+fn commands_at_the_same_time_lose_nothing() {
+    let provider = Provider::start();
+    let device = Device::at(&provider);
+    device.ok(&["unlock"]);
+    let running: Vec<_> = (0..6)
+        .map(|number| {
+            let name = format!("file-{number}");
+            device.write(&name, format!("content {number}"));
+            let mut command = device.command();
+            command.args(["put", &name, "/together/"]);
+            command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+            command.spawn().unwrap()
+        })
+        .collect();
+    for child in running {
+        let ran = Ran::from(&child.wait_with_output().unwrap());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+    }
+    for number in 0..6 {
+        let name = format!("/together/file-{number}");
+        assert_eq!(device.ok(&["cat", &name]), format!("content {number}"));
+    }
+    assert_eq!(device.json(&["ls", "/together"]).as_array().unwrap().len(), 6);
+    assert_eq!(device.json(&["status"])["conflicts"], serde_json::json!([]));
 }
