@@ -141,17 +141,17 @@ impl<'v> Fetcher<'v> {
 
     fn arrived(&mut self, id: ChunkId, coming: Coming) -> Result<ArrivedChunk> {
         let bytes = match coming {
-            Coming::Here(bytes) => match ArrivedChunk::check(id, bytes) {
-                Ok(chunk) => return Ok(chunk),
-                Err(_) => {
-                    // The cache's copy is damaged: a provider's is as good.
-                    self.vault.cache.delete(&[BlobId(id.0)])?;
-                    let bucket = self.bucket.record.id;
-                    let session = self.session()?.clone();
-                    let fetching = session.get_chunk(bucket, id, None);
-                    self.vault.runtime()?.block_on(fetching)?
+            Coming::Here(bytes) => {
+                if let Ok(chunk) = ArrivedChunk::check(id, bytes) {
+                    return Ok(chunk);
                 }
-            },
+                // The cache's copy is damaged: a provider's is as good.
+                self.vault.cache.delete(&[BlobId(id.0)])?;
+                let bucket = self.bucket.record.id;
+                let session = self.session()?.clone();
+                let fetching = session.get_chunk(bucket, id, None);
+                self.vault.runtime()?.block_on(fetching)?
+            }
             Coming::Asked(task) => self
                 .vault
                 .runtime()?

@@ -167,7 +167,7 @@ impl Get<'_, '_> {
                     stack.push((shown.row.tag, path));
                     continue;
                 }
-                if self.is_there(&shown, &path) {
+                if is_there(&shown, &path) {
                     self.report.unchanged += 1;
                     continue;
                 }
@@ -183,12 +183,6 @@ impl Get<'_, '_> {
             }
         }
         Ok(())
-    }
-
-    /// Whether the file that is there already is this version, by size and time.
-    fn is_there(&self, shown: &Shown, path: &Path) -> bool {
-        let Some(facts) = &shown.head().facts else { return false };
-        facts.kind == DocumentType::File && write::looks_like(path, facts)
     }
 
     fn one(&mut self, body: &VersionBody, to: &Path) -> Result<()> {
@@ -234,6 +228,12 @@ impl Get<'_, '_> {
             .refused
             .push(Refused { path: path.to_string_lossy().into_owned(), reason: reason.to_owned() });
     }
+}
+
+/// Whether the file that is there already is this version, by size and time.
+fn is_there(shown: &Shown, path: &Path) -> bool {
+    let Some(facts) = &shown.head().facts else { return false };
+    facts.kind == DocumentType::File && write::looks_like(path, facts)
 }
 
 /// What would fail again for every other file.

@@ -80,8 +80,8 @@ fn settle(look: &Look) {
     let changed = SystemTime::UNIX_EPOCH + secs + Duration::from_nanos(changed.nanos.into());
     // A time in the future tells nothing; one tick is waited.
     let age = changed.elapsed().unwrap_or_default();
-    if age < TICK {
-        std::thread::sleep(TICK - age);
+    if let Some(rest) = TICK.checked_sub(age) {
+        std::thread::sleep(rest);
     }
 }
 

@@ -135,7 +135,7 @@ impl Vault {
         let remote = session.as_ref().map(|session| session.remote().clone());
         let before = remote.as_ref().map(crate::remote::Remote::traffic);
         let mut report =
-            self.run_put(&bucket, session.clone(), sources, dest, options, stdin, progress)?;
+            self.run_put(&bucket, session.as_ref(), sources, dest, options, stdin, progress)?;
         if let (Some(remote), Some(before)) = (remote, before) {
             report.sent_bytes = remote.traffic().bytes_sent - before.bytes_sent;
         }
@@ -161,7 +161,7 @@ impl Vault {
     fn run_put(
         &self,
         bucket: &Bucket,
-        session: Option<Session>,
+        session: Option<&Session>,
         sources: &[Source],
         dest: &Place,
         options: &PutOptions,
@@ -173,11 +173,11 @@ impl Vault {
         progress.begin(Stage::Store, None, None);
         std::thread::scope(|scope| {
             let committing = scope.spawn(move || self.commit_batches(bucket, batches, &committed));
-            let sending = scope.spawn(|| self.send_committed(bucket, session.clone(), to_send));
+            let sending = scope.spawn(|| self.send_committed(bucket, session.cloned(), to_send));
             let mut put = Put {
                 vault: self,
                 bucket,
-                sink: ChunkSink::new(self, bucket, session.clone())?,
+                sink: ChunkSink::new(self, bucket, session.cloned())?,
                 out,
                 batch: Batch::default(),
                 report: PutReport::default(),
@@ -223,6 +223,7 @@ impl Vault {
     }
 
     /// Sends what is committed, as it comes; true when a provider has everything.
+    #[expect(clippy::needless_pass_by_value, reason = "only an owned receiver may change threads")]
     fn send_committed(
         &self,
         bucket: &Bucket,
@@ -458,7 +459,7 @@ impl Put<'_, '_> {
 
     fn file(&mut self, dir: DocumentTag, found: &Found, there: Option<&Shown>) -> Result<()> {
         if let Some(shown) = there
-            && self.is_unchanged(found, shown)?
+            && self.is_unchanged(found, shown)
         {
             self.report.unchanged += 1;
             self.progress.advance(0, found.look.size);
@@ -502,28 +503,25 @@ impl Put<'_, '_> {
 
     /// Whether a source is what the vault holds already. By stamp, else by size and time and, as
     /// those can lie, by content.
-    fn is_unchanged(&mut self, found: &Found, shown: &Shown) -> Result<bool> {
-        let Some(facts) = &shown.head().facts else { return Ok(false) };
+    fn is_unchanged(&mut self, found: &Found, shown: &Shown) -> bool {
+        let Some(facts) = &shown.head().facts else { return false };
         let look = &found.look;
         let alike = facts.kind == DocumentType::File
             && facts.size == look.size
             && facts.modified == look.modified
             && facts.mode == Some(look.mode);
         if !alike {
-            return Ok(false);
+            return false;
         }
         if shown.head().stamp == Some(look.stamp) {
-            return Ok(true);
+            return true;
         }
-        let digest = match content::file_digest(&found.path, look) {
-            Ok(digest) => digest,
-            Err(_) => return Ok(false),
-        };
+        let Ok(digest) = content::file_digest(&found.path, look) else { return false };
         if digest.is_none() || digest != facts.digest {
-            return Ok(false);
+            return false;
         }
         self.batch.restamps.push((shown.row.tag, look.stamp));
-        Ok(true)
+        true
     }
 
     fn large(&mut self, dir: DocumentTag, found: &Found, there: Option<&Shown>) -> Result<()> {

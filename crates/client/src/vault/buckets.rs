@@ -50,7 +50,9 @@ impl Vault {
         let mut bucket = self.bucket(Some(bucket))?;
         let change = self.internal_change(&bucket, SETTINGS, encode_settings(new_label))?;
         self.write(&bucket, vec![change])?;
-        self.update_record(bucket.record.id, |record| record.label = new_label.to_owned())?;
+        self.update_record(bucket.record.id, |record| {
+            new_label.clone_into(&mut record.label);
+        })?;
         new_label.clone_into(&mut bucket.record.label);
         self.push_best_effort(&mut bucket)?;
         self.bucket_info(&bucket, false)

@@ -5,9 +5,10 @@
 //! provider tells count and fingerprint of its whole set, and a difference leads to everything from
 //! the start.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
+use strongroom_core::document::{Content, VersionBody};
 use strongroom_seal::identity::{MemberSigningKey, VaultSigningKey};
 use strongroom_seal::rng::Rng;
 use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
@@ -19,6 +20,7 @@ use strongroom_wire::frame::{self, Area, Frame};
 use strongroom_wire::ids::{AuthorKey, DocumentTag, EntryId};
 use strongroom_wire::limits::ROOT_CAPABILITY_AGE_SECS;
 
+use super::documents::{SETTINGS, decode_settings};
 use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Progress, Stage};
@@ -78,16 +80,10 @@ impl Vault {
     /// and gets none, in a bucket that was deactivated before this device joined.
     pub(crate) fn bucket_session(&self, remote: &Remote, bucket: &Bucket) -> Result<Session> {
         if bucket.record.author_capability.is_empty() {
-            return self.member_session(remote, bucket);
+            return member_session(remote, bucket);
         }
         let author = self.secrets.secret.author(bucket.record.id, bucket.record.instance);
         Ok(remote.session(Arc::new(author), &bucket.chain()?))
-    }
-
-    /// A session about one bucket with the member key: before this device has an author there.
-    pub(crate) fn member_session(&self, remote: &Remote, bucket: &Bucket) -> Result<Session> {
-        let member = MemberSigningKey::from_secret_bytes(&bucket.record.member_seed);
-        Ok(remote.session(Arc::new(member), &bucket.member_chain()?))
     }
 
     /// A session about the vault itself at this provider.
@@ -410,7 +406,7 @@ impl Vault {
             // nowhere.
             Ok(body) if super::verify::references_match(entry, &body).is_err() => Ok(None),
             Ok(body) => {
-                self.note_label(bucket, header.document, &body);
+                note_label(bucket, header.document, &body);
                 Ok(Some(body.metadata))
             }
             // Authentic, and not for us or not of our format: kept, counted, shown nowhere.
@@ -464,24 +460,6 @@ impl Vault {
         Ok(())
     }
 
-    fn note_label(
-        &self,
-        bucket: &mut Bucket,
-        tag: DocumentTag,
-        body: &strongroom_core::document::VersionBody,
-    ) {
-        use super::documents::{SETTINGS, decode_settings};
-        use strongroom_core::document::Content;
-        if tag != bucket.natural(SETTINGS) {
-            return;
-        }
-        if let Content::Inline(bytes) = &body.content
-            && let Ok(label) = decode_settings(bytes)
-        {
-            bucket.record.label = label;
-        }
-    }
-
     /// Exchanges one bucket with every provider of the vault. A provider that does not answer is
     /// told and costs nothing else.
     pub(crate) fn push(&self, bucket: &mut Bucket, progress: &dyn Progress) -> Result<bool> {
@@ -505,6 +483,23 @@ impl Vault {
     }
 }
 
+/// A session about one bucket with the member key: before this device has an author there.
+pub(crate) fn member_session(remote: &Remote, bucket: &Bucket) -> Result<Session> {
+    let member = MemberSigningKey::from_secret_bytes(&bucket.record.member_seed);
+    Ok(remote.session(Arc::new(member), &bucket.member_chain()?))
+}
+
+fn note_label(bucket: &mut Bucket, tag: DocumentTag, body: &VersionBody) {
+    if tag != bucket.natural(SETTINGS) {
+        return;
+    }
+    if let Content::Inline(bytes) = &body.content
+        && let Ok(label) = decode_settings(bytes)
+    {
+        bucket.record.label = label;
+    }
+}
+
 /// Whether a provider refused an entry for what it is, and not for who sent it.
 fn refuses_entry(error: &RemoteError) -> bool {
     use strongroom_wire::problem::Problem;
@@ -522,14 +517,14 @@ pub(crate) fn loss(url: &str, bucket: &str) -> String {
 /// How many of these encoded entries, from the first on, can be sent by themselves: up to the last
 /// place at which every author's newest entry carries a signature.
 fn signed_prefix(entries: &[Vec<u8>]) -> Result<usize> {
-    let mut open: HashMap<AuthorKey, ()> = HashMap::new();
+    let mut open: HashSet<AuthorKey> = HashSet::new();
     let mut good = 0;
     for (at, bytes) in entries.iter().enumerate() {
         let (author, signed) = author_of(bytes)?;
         if signed {
             open.remove(&author);
         } else {
-            open.insert(author, ());
+            open.insert(author);
         }
         if open.is_empty() {
             good = at + 1;

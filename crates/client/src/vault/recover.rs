@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 use super::create::{StoredKeyLog, check_passphrase, refuse_existing};
 use super::documents::{BUCKET, BucketDocument, KEY_LOG};
+use super::exchange::member_session;
 use super::provider::RecordContents;
 use super::{Bucket, Passphrase, Vault};
 use crate::error::{Error, ErrorKind, Result};
@@ -122,7 +123,7 @@ impl Vault {
         progress: &dyn Progress,
     ) -> Result<()> {
         let remote = self.remote(record)?;
-        let session = self.member_session(&remote, bucket)?;
+        let session = member_session(&remote, bucket)?;
         self.exchange(bucket, record, &session, progress)?;
         // A deactivated bucket takes no new author: this device reads it with the member key.
         if bucket.record.author_capability.is_empty() && !bucket.record.deactivated {

@@ -27,7 +27,8 @@ impl Vault {
                         .unreachable
                         .push(Refused { path: record.url, reason: error.to_string() }),
                     ErrorKind::Damaged => {
-                        report.refused.push(Refused { path: record.url, reason: error.to_string() })
+                        let reason = error.to_string();
+                        report.refused.push(Refused { path: record.url, reason });
                     }
                     _ => return Err(error),
                 },

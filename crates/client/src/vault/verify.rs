@@ -88,7 +88,7 @@ impl Vault {
                 }
             };
             let id = entry.id();
-            match self.verify_entry(bucket, &mut control, &mut authors, entry) {
+            match verify_entry(bucket, &mut control, &mut authors, entry) {
                 Ok(Some(body)) if deep => {
                     self.verify_content(bucket, id, &body, report, progress)?;
                 }
@@ -100,33 +100,6 @@ impl Vault {
             report.damaged.push(named(bucket, format!("{id}: no signature covers it")));
         }
         Ok(())
-    }
-
-    fn verify_entry(
-        &self,
-        bucket: &Bucket,
-        control: &mut Option<Control>,
-        authors: &mut AuthorsSeen,
-        entry: Entry,
-    ) -> Result<Option<VersionBody>, String> {
-        authors.check(&entry)?;
-        // Chain and signature were judged just now; the type asks for a verified entry.
-        let entry = strongroom_wire::chain::Verified::danger_from_own_store(entry);
-        let header = entry.header();
-        let Some(log) = control else {
-            *control = Some(Control::new(&entry).map_err(|e| e.to_string())?);
-            return Ok(None);
-        };
-        if header.kind.is_control() {
-            return log.insert(&entry).map(|()| None).map_err(|e| e.to_string());
-        }
-        log.judge(header).map_err(|e| e.to_string())?;
-        if header.kind != Kind::Version {
-            return Ok(None);
-        }
-        let body = bucket.keyring.open_version(&entry).map_err(|e| e.to_string())?;
-        references_match(&entry, &body)?;
-        Ok(Some(body))
     }
 
     fn verify_content(
@@ -219,6 +192,32 @@ impl Vault {
         }
         Ok(())
     }
+}
+
+fn verify_entry(
+    bucket: &Bucket,
+    control: &mut Option<Control>,
+    authors: &mut AuthorsSeen,
+    entry: Entry,
+) -> Result<Option<VersionBody>, String> {
+    authors.check(&entry)?;
+    // Chain and signature were judged just now; the type asks for a verified entry.
+    let entry = strongroom_wire::chain::Verified::danger_from_own_store(entry);
+    let header = entry.header();
+    let Some(log) = control else {
+        *control = Some(Control::new(&entry).map_err(|e| e.to_string())?);
+        return Ok(None);
+    };
+    if header.kind.is_control() {
+        return log.insert(&entry).map(|()| None).map_err(|e| e.to_string());
+    }
+    log.judge(header).map_err(|e| e.to_string())?;
+    if header.kind != Kind::Version {
+        return Ok(None);
+    }
+    let body = bucket.keyring.open_version(&entry).map_err(|e| e.to_string())?;
+    references_match(&entry, &body)?;
+    Ok(Some(body))
 }
 
 /// Damage ends one part of the check, not the whole: it is named, and the rest is looked at.
