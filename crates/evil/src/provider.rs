@@ -17,7 +17,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use http::{Method, header};
 use http_body::Frame;
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected};
 use strongroom_server::{Config, Identity, Peer, Provider, Ready, Tuning, serve_wrapped};
 use strongroom_store::{Batch, Blobs as _, Memory, Rows as _, Scan};
 use tokio::sync::{Notify, oneshot};
@@ -150,7 +150,7 @@ impl Inner {
             Err(never) => match never {},
         };
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.map_or_else(|_| Bytes::new(), |body| body.to_bytes());
+        let body = body.collect().await.map_or_else(|_| Bytes::new(), Collected::to_bytes);
         Answer { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 

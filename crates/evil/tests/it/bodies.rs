@@ -36,7 +36,7 @@ fn a33_bombs() {
         bomb("a string of 2^63 bytes", |_| {
             framed(&[0x82, 0x05, 0x81, 0x84, 0x5b, 127, 255, 255, 255, 255, 255, 255, 255])
         }),
-        bomb("arrays in arrays", |_| framed(&[0x81; 100_000])),
+        bomb("arrays in arrays", |_| framed(&vec![0x81; 100_000])),
         bomb("a million empty frames", |_| [0; 4].repeat(1_000_000)),
         bomb("an endless list", |_| framed(&[&[0x82, 0x05, 0x9f][..], &[0x00; 4_096]].concat())),
         bomb("no frames at all", |_| Vec::new()),

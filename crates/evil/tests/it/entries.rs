@@ -309,7 +309,7 @@ fn a02_overwritten_epoch() {
                         panic!("an epoch has an epoch's clear part")
                     };
                     epoch.wraps[3][40] ^= 1;
-                    resealed(entry, Clear::Epoch(epoch))
+                    resealed(entry, &Clear::Epoch(epoch))
                 }),
             ),
             (
@@ -320,7 +320,7 @@ fn a02_overwritten_epoch() {
                         panic!("an epoch has an epoch's clear part")
                     };
                     epoch.commit_e[0] ^= 1;
-                    resealed(entry, Clear::Epoch(epoch))
+                    resealed(entry, &Clear::Epoch(epoch))
                 }),
             ),
             (
@@ -336,7 +336,7 @@ fn a02_overwritten_epoch() {
     );
 }
 
-fn resealed(entry: &Entry, clear: Clear) -> Entry {
+fn resealed(entry: &Entry, clear: &Clear) -> Entry {
     let sealed = entry.sealed_bytes().unwrap().to_vec();
     let made = Entry::assemble(entry.header().clone(), clear.encode(), sealed);
     made.signed(*entry.signature().unwrap())

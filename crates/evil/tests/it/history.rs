@@ -1,7 +1,7 @@
 //! Older states, other states, states with holes.
 
 use strongroom_client::{ErrorKind, Place, Quiet};
-use strongroom_evil::{Act, Rule, lies};
+use strongroom_evil::{Act, Asked, Rule, lies};
 use strongroom_wire::entry::Kind;
 use strongroom_wire::frame::Cursor;
 
@@ -260,7 +260,7 @@ fn lost_answers_repeats_and_overtaking_change_nothing() {
         ("twice", Act::Repeat),
         ("busy", Act::Answer(503)),
     ] {
-        let rule = Rule::new(what, act).when(|asked| asked.is_exchange()).times(2).at(PHONE);
+        let rule = Rule::new(what, act).when(Asked::is_exchange).times(2).at(PHONE);
         let rule = world.play(rule);
         let path = world.letter();
         let _ = world.phone.sync();

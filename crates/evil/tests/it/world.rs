@@ -215,8 +215,8 @@ impl World {
         for _ in 0..4 {
             let key: [u8; 32] = r.bytes_exact().unwrap();
             self.keep_secret(&key);
-            let hex: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-            self.keep_secret(hex.as_bytes());
+            let hex: Vec<_> = key.iter().map(|byte| format!("{byte:02x}")).collect();
+            self.keep_secret(hex.concat().as_bytes());
         }
     }
 
@@ -224,16 +224,10 @@ impl World {
     pub fn text(&self, len: usize) -> Vec<u8> {
         let mut count = self.count.lock().unwrap();
         *count += 1;
-        let line = format!("Dear Bob, letter {count} is for your eyes only, {}. ", self.nonce());
+        let line = format!("Dear Bob, letter {count} is for your eyes only, {}. ", nonce());
         let text: Vec<u8> = line.bytes().cycle().take(len).collect();
         self.keep_secret(&text[..len.min(40)]);
         text
-    }
-
-    fn nonce(&self) -> String {
-        let mut bytes = [0; 8];
-        getrandom::fill(&mut bytes).unwrap();
-        u64::from_be_bytes(bytes).to_string()
     }
 
     /// The phone puts one more letter; gives its path.
@@ -330,4 +324,10 @@ pub fn refused_by_recover(world: &World, cases: Vec<(&str, Rule)>) {
     }
     let again = world.recover(OTHER).unwrap();
     world.works_again(&again);
+}
+
+fn nonce() -> String {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).unwrap();
+    u64::from_be_bytes(bytes).to_string()
 }
