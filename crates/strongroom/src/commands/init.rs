@@ -20,7 +20,7 @@ use crate::{
 /// Make an identity and a vault on this device
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Store with this provider, as https://provider.example
+    /// Store with this provider, as `https://provider.example`
     #[arg(long, value_name = "URL")]
     provider: Option<String>,
     /// Read the provider's sign-up token from FILE

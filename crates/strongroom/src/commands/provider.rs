@@ -18,7 +18,7 @@ pub struct Args {
 enum Verb {
     /// Sign up with a provider and send it what the vault holds
     Add {
-        /// Its address, as https://provider.example
+        /// Its address, as `https://provider.example`
         url: String,
         /// Read the provider's sign-up token from FILE
         #[arg(long, alias = "token", value_name = "FILE")]

@@ -21,7 +21,7 @@ use crate::{
 #[command(after_help = HELP, override_usage = "strongroom put [OPTIONS] <SOURCE>... [PLACE]")]
 pub struct Args {
     /// What to store, `-` for standard input. Of two or more words the last is where it goes:
-    /// [BUCKET:]/dest is what the one source becomes, [BUCKET:]/dest/ what sources go into
+    /// `[BUCKET:]/dest` is what the one source becomes, `[BUCKET:]/dest/` what sources go into
     #[arg(required = true, value_name = "SOURCE")]
     words: Vec<OsString>,
     /// Leave out what matches PATTERN, as *.o or node_modules (may be given several times)
