@@ -128,8 +128,8 @@ impl<'a> ChunkSink<'a> {
     }
 
     /// Into the cache, remembered as still to be sent. The row is written first: a chunk without a
-    /// row would be thrown away as orphaned, a row without its chunk is only skipped. The lock tells
-    /// a row whose chunk is still to come from one that a killed process left.
+    /// row would be thrown away as orphaned, a row without its chunk is only skipped. The lock
+    /// tells a row whose chunk is still to come from one that a killed process left.
     fn keep(&mut self, chunks: Vec<(ChunkId, Bytes)>) -> Result<()> {
         self.kept.extend(chunks.iter().map(|(id, _)| *id));
         let kept = self.announce_and_keep(chunks);

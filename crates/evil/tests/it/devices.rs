@@ -207,7 +207,8 @@ fn a36_far_future_clock() {
         answer.status = 401;
         let time = now_millis() / 1_000 + 10 * YEAR_MS / 1_000;
         let body = format!(
-            "{{\"type\":\"/problems/unauthorized\",\"status\":401,\"title\":\"no\",\"time\":{time},\"started\":0}}"
+            "{{\"type\":\"/problems/unauthorized\",\"status\":401,\"title\":\"no\",\
+             \"time\":{time},\"started\":0}}"
         );
         let kind = http_kind();
         answer.headers.insert(kind.0, kind.1);

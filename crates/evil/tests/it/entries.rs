@@ -357,7 +357,7 @@ fn a07_downgrade() {
                 Rule::new(
                     "suite",
                     Act::body(|body| {
-                        // CBOR array of byte strings of 3,257 bytes: the first byte of the first record.
+                        // An array of byte strings of 3,257 bytes: the first byte of the first.
                         body[4] = 2;
                     }),
                 )
