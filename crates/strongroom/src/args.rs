@@ -45,14 +45,8 @@ pub struct Global {
     /// Answer yes to what would be asked
     #[arg(long, short, global = true)]
     pub yes: bool,
-    /// Read the passphrase from FILE instead of asking
-    #[arg(
-        long,
-        value_name = "FILE",
-        global = true,
-        env = "STRONGROOM_PASSPHRASE_FILE",
-        hide_env_values = true
-    )]
+    /// Read the passphrase from FILE instead of asking [env: STRONGROOM_PASSPHRASE_FILE]
+    #[arg(long, value_name = "FILE", global = true)]
     pub passphrase_file: Option<PathBuf>,
 }
 

@@ -29,7 +29,11 @@ impl Session {
         Self {
             out: Out::new(global.json, global.quiet),
             yes: global.yes,
-            passphrase_file: global.passphrase_file.clone(),
+            passphrase_file: global.passphrase_file.clone().or_else(|| {
+                // Empty means unset, as in a shell that clears it for one command.
+                let path = std::env::var_os("STRONGROOM_PASSPHRASE_FILE")?;
+                (!path.is_empty()).then(|| path.into())
+            }),
         }
     }
 

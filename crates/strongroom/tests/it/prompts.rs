@@ -92,6 +92,8 @@ fn without_a_terminal_and_a_file_nobody_waits_for_an_answer() {
     let ran = crate::device::Ran::from(&output);
     assert_eq!(ran.code, 4);
     assert!(ran.err.contains("strongroom unlock"), "{}", ran.err);
+    let output = device.command().env("STRONGROOM_PASSPHRASE_FILE", "").arg("ls").output().unwrap();
+    assert_eq!(crate::device::Ran::from(&output).code, 4, "an empty name is no name");
     let fresh = Device::empty();
     let output = fresh.without_passphrase_file().args(["init", "--yes"]).output().unwrap();
     let ran = crate::device::Ran::from(&output);
