@@ -2,7 +2,7 @@
 //! provider if one answers, else in this device's cache. Must not know: keys, names.
 //!
 //! Small chunks travel together, large ones alone and several at a time; never more than
-//! [`IN_FLIGHT`] MiB wait in memory. When the provider goes away meanwhile, what was on its way and
+//! `IN_FLIGHT` MiB wait in memory. When the provider goes away meanwhile, what was on its way and
 //! what follows is kept in the cache.
 
 use std::sync::Arc;
