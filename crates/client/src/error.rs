@@ -5,8 +5,10 @@ use std::io;
 
 use strongroom_core::keyring::EntryOpenError;
 use strongroom_store::{CommitError, StoreError};
+use strongroom_wire::problem::Problem;
 
 use crate::place::PlaceError;
+use crate::remote::RemoteError;
 
 /// Kinds of errors; each has an exit code at the command line. The list only grows at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -152,5 +154,31 @@ impl From<strongroom_seal::aead::SealError> for Error {
 impl From<strongroom_wire::cbor::CborError> for Error {
     fn from(error: strongroom_wire::cbor::CborError) -> Self {
         Self::damaged(error)
+    }
+}
+
+impl From<RemoteError> for Error {
+    fn from(error: RemoteError) -> Self {
+        let kind = match (&error, error.problem()) {
+            (RemoteError::Unreachable { .. }, _) => ErrorKind::Unreachable,
+            (RemoteError::Url(_), _) => ErrorKind::Usage,
+            (
+                RemoteError::PinMismatch { .. }
+                | RemoteError::Unproven { .. }
+                | RemoteError::Damaged(_),
+                _,
+            ) => ErrorKind::Damaged,
+            (_, Some(Problem::Quota | Problem::Full)) => ErrorKind::Full,
+            (_, Some(Problem::NotFound)) => ErrorKind::NotFound,
+            (_, Some(Problem::Busy | Problem::Rate | Problem::Internal)) => ErrorKind::Unreachable,
+            (_, Some(_)) => ErrorKind::Refused,
+            (RemoteError::TooLarge { .. } | RemoteError::Protocol(_), _) => ErrorKind::Damaged,
+            _ => ErrorKind::Other,
+        };
+        let made = Self::new(kind, error.to_string());
+        match error.hint() {
+            Some(hint) => made.with_hint(hint),
+            None => made,
+        }
     }
 }

@@ -569,30 +569,3 @@ fn read_answer(frames: Vec<Frame>) -> Result<Answer> {
         Err(RemoteError::Protocol("an exchange's answer lacks its cursor or its end").into())
     }
 }
-
-impl From<RemoteError> for Error {
-    fn from(error: RemoteError) -> Self {
-        use strongroom_wire::problem::Problem;
-        let kind = match (&error, error.problem()) {
-            (RemoteError::Unreachable { .. }, _) => ErrorKind::Unreachable,
-            (RemoteError::Url(_), _) => ErrorKind::Usage,
-            (
-                RemoteError::PinMismatch { .. }
-                | RemoteError::Unproven { .. }
-                | RemoteError::Damaged(_),
-                _,
-            ) => ErrorKind::Damaged,
-            (_, Some(Problem::Quota | Problem::Full)) => ErrorKind::Full,
-            (_, Some(Problem::NotFound)) => ErrorKind::NotFound,
-            (_, Some(Problem::Busy | Problem::Rate | Problem::Internal)) => ErrorKind::Unreachable,
-            (_, Some(_)) => ErrorKind::Refused,
-            (RemoteError::TooLarge { .. } | RemoteError::Protocol(_), _) => ErrorKind::Damaged,
-            _ => ErrorKind::Other,
-        };
-        let made = Self::new(kind, error.to_string());
-        match error.hint() {
-            Some(hint) => made.with_hint(hint),
-            None => made,
-        }
-    }
-}
