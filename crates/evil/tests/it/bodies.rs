@@ -5,9 +5,9 @@ use strongroom_evil::{Act, Answer, Asked, Rule};
 
 use crate::world::{Device, LAPTOP, OTHER, World, documented};
 
-/// What a client may take before it hangs up: the largest answer, and what is on its way in
-/// buffers of both sides.
-const TAKEN_MAX: u64 = (8 << 20) + (8 << 20);
+/// What a client may take before it hangs up: the largest answer, and what is on its way in the
+/// buffers of both sides, which the system lets grow to several MiB each.
+const TAKEN_MAX: u64 = (8 << 20) + (32 << 20);
 
 fn bomb(
     name: &'static str,
