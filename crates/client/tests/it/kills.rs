@@ -105,6 +105,8 @@ fn a_provider_is_killed_at_random_points_and_what_it_acknowledged_is_there() {
                 }
             }
         });
+        // Whatever fails here, the writer ends.
+        let ends = Ends(&over);
         let mut daemon = first;
         let mut killed = 0;
         while killed < kills && Instant::now() < end {
@@ -113,7 +115,7 @@ fn a_provider_is_killed_at_random_points_and_what_it_acknowledged_is_there() {
             killed += 1;
             daemon = Daemon::start(address, data.path());
         }
-        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        drop(ends);
         println!("{killed} kills of a provider");
         daemon
     });
@@ -130,6 +132,14 @@ fn a_provider_is_killed_at_random_points_and_what_it_acknowledged_is_there() {
     assert_eq!(other.listing(), alice.listing());
     alice.assert_whole();
     other.assert_whole();
+}
+
+struct Ends<'a>(&'a std::sync::atomic::AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
 }
 
 #[test]

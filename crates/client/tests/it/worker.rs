@@ -168,9 +168,8 @@ fn a_process_of_ours() {
         ["writer", home, name, count] => be_writer(home, name, count.parse().unwrap()),
         ["large writer", home, name, count] => {
             let vault = opened(home);
-            let folder = tempfile::tempdir().unwrap();
+            let source = Path::new(home).with_file_name("source");
             for n in 0..count.parse::<u64>().unwrap() {
-                let source = folder.path().join("source");
                 std::fs::write(&source, noise(PIECE / 2, n)).unwrap();
                 let report = put(&vault, &source, &format!("/{name}-{n}"));
                 println!("\n{MARK}{n} {}", report.durable_remotely);
@@ -194,10 +193,10 @@ fn opened(home: &str) -> Vault {
 
 fn be_writer(home: &str, name: &str, count: usize) {
     let vault = opened(home);
-    let folder = tempfile::tempdir().unwrap();
+    // In the device's folder: a process that is killed cannot clean up.
+    let source = Path::new(home).with_file_name(format!("{name} {}", std::process::id()));
     for n in 0..count {
         let name = format!("{name}-{n}");
-        let source = folder.path().join(&name);
         std::fs::write(&source, content(&name)).unwrap();
         let report = put(&vault, &source, &format!("/{name}"));
         println!("\n{MARK}{name} {}", report.durable_remotely);
