@@ -14,6 +14,7 @@ use strongroom_client::{Home, Phrase, Vault, report::RemoteStatus};
 use crate::{
     ask,
     exit::{Exit, Failure, Outcome},
+    interrupt,
     session::Session,
 };
 
@@ -55,28 +56,43 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         .transpose()?;
     let passphrase = session.new_passphrase()?;
     let (vault, phrase) = Vault::create(&home, &passphrase)?;
-    // From here on the words must be shown, whatever else fails: nothing shows them again.
-    let added = match &args.provider {
-        Some(url) => vault.add_provider(url, token.as_ref().map(|t| t.as_str())).map(Some),
-        None => Ok(None),
-    };
-    show(session, &home, &vault, &phrase, added.as_ref().ok().and_then(Option::as_ref))?;
-    if asks {
-        check(&phrase, &home)?;
-    }
-    match added {
-        Ok(Some(remote)) => session.out.remark(&format!("stores with {}", remote.url)),
-        Ok(None) => session.out.remark(
-            "no provider yet: `strongroom provider add URL`, or run one: `strongroom serve`",
-        ),
-        Err(error) => {
-            let failure = Failure::from(error);
-            let url = args.provider.as_deref().unwrap_or_default();
-            let hint = format!("the vault is made; add it later: strongroom provider add {url}");
-            return Err(failure.hint(hint));
+    // Nothing shows the words again, so they come before anything that may fail or be interrupted.
+    let add = || add_provider(&vault, args.provider.as_deref(), token.as_ref().map(|t| t.as_str()));
+    let added = if session.out.is_json() {
+        // One document tells both: until it is printed, Ctrl-C has to be pressed twice.
+        interrupt::softly();
+        let added = add();
+        show(session, &home, &vault, &phrase, added.as_ref().ok().and_then(Option::as_ref))?;
+        interrupt::at_once();
+        added
+    } else {
+        show(session, &home, &vault, &phrase, None)?;
+        if asks {
+            check(&phrase, &home)?;
         }
-    }
+        add()
+    };
+    session.out.remark(&match added? {
+        Some(remote) => format!("stores with {}", remote.url),
+        None => {
+            "no provider yet: `strongroom provider add URL`, or run one: `strongroom serve`".into()
+        }
+    });
     Ok(())
+}
+
+fn add_provider(
+    vault: &Vault,
+    url: Option<&str>,
+    token: Option<&str>,
+) -> Result<Option<RemoteStatus>, Failure> {
+    let Some(url) = url else { return Ok(None) };
+    vault.add_provider(url, token).map(Some).map_err(|error| {
+        let before = error.hint().map(|hint| format!("{hint}; ")).unwrap_or_default();
+        let again =
+            format!("{before}the vault is made, so go on with: strongroom provider add {url}");
+        Failure::from(error).hint(again)
+    })
 }
 
 fn show(

@@ -55,6 +55,15 @@ fn addresses_that_are_none_and_providers_that_are_away() {
 }
 
 #[test]
+fn one_vault_has_one_provider_for_now() {
+    let (first, second) = (Provider::start(), Provider::start());
+    let device = Device::at(&first);
+    device.ok(&["provider", "add", first.url()]);
+    let ran = device.fails(2, &["provider", "add", second.url()]);
+    assert!(ran.err.contains(first.url()), "{}", ran.err);
+}
+
+#[test]
 fn sign_up_may_need_a_token() {
     let device = Device::empty();
     let token = device.write("token", "let-alice-in\n");

@@ -28,6 +28,20 @@ fn init_tells_all_a_script_needs() {
 }
 
 #[test]
+fn init_shows_the_words_even_if_the_provider_is_away() {
+    let away = Provider::start().stop();
+    for words in [&["--yes"][..], &["--json"]] {
+        let device = Device::empty();
+        let url = away.url();
+        let ran = device.run(&[&["init", "--provider", &url], words].concat());
+        assert_eq!(ran.code, 5, "{} {}", ran.out, ran.err);
+        assert!(ran.out.split_whitespace().count() >= 24, "{}", ran.out);
+        assert!(ran.err.contains("strongroom provider add"), "{}", ran.err);
+        device.ok(&["ls"]);
+    }
+}
+
+#[test]
 fn a_new_device_gets_everything_from_the_words() {
     let provider = Provider::start();
     let (first, phrase) = vault_with_tree(&provider);
