@@ -12,13 +12,14 @@ use strongroom_core::document::{Content, VersionBody};
 use strongroom_seal::identity::{MemberSigningKey, VaultSigningKey};
 use strongroom_seal::rng::Rng;
 use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
+use strongroom_wire::cbor::Reader;
 use strongroom_wire::chain::{Tip as AuthorTip, Verified, authenticate};
 use strongroom_wire::control::Control;
-use strongroom_wire::entry::{Entry, Kind};
+use strongroom_wire::entry::{Entry, Header, Kind};
 use strongroom_wire::format::FORMAT;
 use strongroom_wire::frame::{self, Area, Frame};
 use strongroom_wire::ids::{AuthorKey, DocumentTag, EntryId};
-use strongroom_wire::limits::ROOT_CAPABILITY_AGE_SECS;
+use strongroom_wire::limits::{HEADER_LEN_MAX, ROOT_CAPABILITY_AGE_SECS};
 
 use super::documents::{SETTINGS, decode_settings};
 use super::{Bucket, Vault};
@@ -236,9 +237,27 @@ impl Vault {
             upto -= (entries.len() - kept) as u64;
             entries.truncate(kept);
         }
+        self.leave_out_future(bucket, &mut entries)?;
         frame::write_entries(&mut body, entries.iter().map(Vec::as_slice));
         Frame::Since { area: Area::Bucket, cursor: state.cursor }.write(&mut body);
         Ok(((body, salt), entries.len() as u64, upto))
+    }
+
+    /// Others' entries from more than a day ahead are kept here and sent to nobody: a provider
+    /// takes none, and would refuse with them what comes beside them. All entries of a transaction
+    /// have one time, so a run still ends in its signature.
+    fn leave_out_future(&self, bucket: &Bucket, entries: &mut Vec<Vec<u8>>) -> Result<()> {
+        let horizon = self.clock.horizon();
+        let own = bucket.author.author();
+        let mut result = Ok(());
+        entries.retain(|bytes| match header_of(bytes) {
+            Ok((header, _)) => header.author == own || header.hlc <= horizon,
+            Err(error) => {
+                result = Err(error);
+                true
+            }
+        });
+        result
     }
 
     /// Takes in what a provider answered: checks everything, then commits it with what follows
@@ -520,7 +539,7 @@ fn signed_prefix(entries: &[Vec<u8>]) -> Result<usize> {
     let mut open: HashSet<AuthorKey> = HashSet::new();
     let mut good = 0;
     for (at, bytes) in entries.iter().enumerate() {
-        let (author, signed) = author_of(bytes)?;
+        let (Header { author, .. }, signed) = header_of(bytes)?;
         if signed {
             open.remove(&author);
         } else {
@@ -533,14 +552,12 @@ fn signed_prefix(entries: &[Vec<u8>]) -> Result<usize> {
     Ok(good)
 }
 
-/// Who wrote an encoded entry, and whether it carries a signature; without hashing its body.
-fn author_of(bytes: &[u8]) -> Result<(AuthorKey, bool)> {
-    use strongroom_wire::cbor::Reader;
-    use strongroom_wire::limits::HEADER_LEN_MAX;
+/// The header of an encoded entry, and whether it carries a signature; without hashing its body.
+fn header_of(bytes: &[u8]) -> Result<(Header, bool)> {
     let mut r = Reader::new(bytes);
     r.array_exact(4)?;
-    let header = strongroom_wire::entry::Header::decode(r.bytes(HEADER_LEN_MAX)?)?;
-    Ok((header.author, !r.bytes(64)?.is_empty()))
+    let header = Header::decode(r.bytes(HEADER_LEN_MAX)?)?;
+    Ok((header, !r.bytes(64)?.is_empty()))
 }
 
 fn read_answer(frames: Vec<Frame>) -> Result<Answer> {
