@@ -29,4 +29,4 @@ mod tap;
 pub use provider::EvilProvider;
 pub use raw::{RawEntry, RawFrames};
 pub use script::{Act, Answer, Asked, Rule};
-pub use tap::{Seen, Tap};
+pub use tap::{Needles, Seen, Tap};

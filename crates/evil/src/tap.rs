@@ -47,33 +47,73 @@ impl Tap {
         self.lock().iter().filter(|seen| which(seen)).cloned().collect()
     }
 
-    /// Where in the traffic these bytes are: method and path of the first request that has them
-    /// in its head, its body or its answer.
-    pub fn search(&self, needle: &[u8]) -> Option<String> {
-        assert!(needle.len() >= 6, "a needle that chance would find");
-        let holds = |hay: &[u8]| contains(hay, needle);
+    /// The first of these that is anywhere in the traffic: the needle, and method and path of the
+    /// request that has it in its head, its body or its answer.
+    pub fn search(&self, needles: &Needles) -> Option<(Vec<u8>, String)> {
         let in_head = |asked: &Asked| {
-            holds(asked.path.as_bytes())
-                || asked.headers.iter().any(|(_, value)| holds(value.as_bytes()))
+            let fields = asked.headers.iter().find_map(|(_, value)| needles.find(value.as_bytes()));
+            needles.find(asked.path.as_bytes()).or(fields)
         };
         let all = self.lock();
-        let found = all.iter().find(|seen| {
-            in_head(&seen.asked)
-                || holds(&seen.asked.body)
-                || seen.answer.as_ref().is_some_and(|answer| holds(&answer.body))
-        });
-        found.map(|seen| format!("{} {}", seen.asked.method, seen.asked.path))
+        all.iter().find_map(|seen| {
+            let answer = || seen.answer.as_ref().and_then(|answer| needles.find(&answer.body));
+            let asked = in_head(&seen.asked).or_else(|| needles.find(&seen.asked.body));
+            let found = asked.or_else(answer)?;
+            Some((found.to_vec(), format!("{} {}", seen.asked.method, seen.asked.path)))
+        })
     }
 }
 
-/// Whether `hay` has these bytes in it.
-pub(crate) fn contains(mut hay: &[u8], needle: &[u8]) -> bool {
-    let Some((first, rest)) = needle.split_first() else { return true };
-    while let Some(at) = hay.iter().position(|byte| byte == first) {
-        hay = &hay[at + 1..];
-        if hay.starts_with(rest) {
-            return true;
+/// Byte strings that are looked for all at once.
+#[derive(Debug, Default)]
+pub struct Needles {
+    all: Vec<Vec<u8>>,
+    /// Whether a needle starts with these two bytes: most places need no closer look.
+    starts: Vec<bool>,
+}
+
+impl Needles {
+    /// # Panics
+    /// For needles under 6 bytes: chance would find them.
+    pub fn new(all: impl IntoIterator<Item = Vec<u8>>) -> Self {
+        let all: Vec<Vec<u8>> = all.into_iter().collect();
+        let mut starts = vec![false; 1 << 16];
+        for needle in &all {
+            assert!(needle.len() >= 6, "a needle that chance would find");
+            starts[usize::from(u16::from_be_bytes([needle[0], needle[1]]))] = true;
+        }
+        Self { all, starts }
+    }
+
+    /// The first that is in `hay`.
+    pub fn find(&self, hay: &[u8]) -> Option<&[u8]> {
+        let (mut at, mut two) = (0, 0_u16);
+        for byte in hay {
+            two = two << 8 | u16::from(*byte);
+            at += 1;
+            if at >= 2 && self.starts[usize::from(two)] {
+                let rest = &hay[at - 2..];
+                if let Some(found) = self.all.iter().find(|needle| rest.starts_with(needle)) {
+                    return Some(found);
+                }
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_needle_is_found_wherever_it_is_and_nowhere_else() {
+        let needles = Needles::new([b"needle".to_vec(), b"neither".to_vec()]);
+        for hay in ["needle", "a needle", "needleneither", "nneedle", "neneedle in hay"] {
+            assert_eq!(needles.find(hay.as_bytes()), Some(&b"needle"[..]), "{hay}");
+        }
+        for hay in ["", "n", "needl", "eedle", "neithe needl"] {
+            assert_eq!(needles.find(hay.as_bytes()), None, "{hay}");
         }
     }
-    false
 }

@@ -11,6 +11,7 @@ mod export;
 mod history;
 mod insider;
 mod leaks;
+mod paper;
 mod recovery;
 mod sessions;
 mod strangers;

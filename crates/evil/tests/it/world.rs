@@ -7,7 +7,7 @@ use strongroom_client::{
     Error, ErrorKind, GetOptions, Home, Passphrase, Place, PutOptions, Quiet, Source, SyncReport,
     Unlock, Vault,
 };
-use strongroom_evil::{EvilProvider, Rule};
+use strongroom_evil::{EvilProvider, Needles, Rule};
 use strongroom_wire::cbor::Reader;
 use tempfile::TempDir;
 
@@ -247,16 +247,15 @@ impl World {
     /// Nothing secret went over the wires or rests at the provider.
     #[track_caller]
     pub fn nothing_leaked(&self) {
-        let stored = self.evil.stored();
-        for needle in self.needles.lock().unwrap().iter() {
-            let shown = String::from_utf8_lossy(needle).into_owned();
-            if let Some(place) = self.evil.tap().search(needle) {
-                panic!("{shown:?} is in {place}");
-            }
-            let in_store = stored
-                .iter()
-                .any(|bytes| bytes.windows(needle.len()).any(|window| window == needle.as_slice()));
-            assert!(!in_store, "{shown:?} is in the provider's store");
+        let public = Needles::new([b"/frames".to_vec()]);
+        assert!(self.evil.tap().search(&public).is_some(), "the search is blind");
+        let secret = Needles::new(self.needles.lock().unwrap().iter().cloned());
+        if let Some((needle, place)) = self.evil.tap().search(&secret) {
+            panic!("{:?} is in {place}", String::from_utf8_lossy(&needle));
+        }
+        for bytes in self.evil.stored() {
+            let found = secret.find(&bytes).map(String::from_utf8_lossy);
+            assert!(found.is_none(), "{found:?} is in the provider's store");
         }
     }
 
