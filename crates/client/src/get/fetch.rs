@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::Write;
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use strongroom_core::document::{Content, VersionBody};
@@ -22,11 +23,11 @@ use crate::vault::{Bucket, Vault};
 /// Chunks asked for ahead of the one being written.
 const AHEAD: usize = 6;
 
-/// A source of chunks of one bucket.
+/// A source of chunks of one bucket, shared by all that write files.
 pub struct Fetcher<'v> {
     vault: &'v Vault,
     bucket: &'v Bucket,
-    session: Option<Session>,
+    session: Mutex<Option<Session>>,
 }
 
 /// A chunk that is here, or on its way.
@@ -38,12 +39,12 @@ enum Coming {
 impl<'v> Fetcher<'v> {
     /// Asks nobody before a chunk is missing here.
     pub const fn new(vault: &'v Vault, bucket: &'v Bucket) -> Self {
-        Self { vault, bucket, session: None }
+        Self { vault, bucket, session: Mutex::new(None) }
     }
 
     /// Writes a whole content.
     pub fn write_content(
-        &mut self,
+        &self,
         body: &VersionBody,
         out: &mut dyn Write,
         progress: &dyn Progress,
@@ -70,7 +71,7 @@ impl<'v> Fetcher<'v> {
     }
 
     fn stream(
-        &mut self,
+        &self,
         reader: &mut ContentReader,
         take: &mut dyn FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
@@ -106,7 +107,7 @@ impl<'v> Fetcher<'v> {
         Ok(())
     }
 
-    fn ask(&mut self, id: ChunkId) -> Result<Coming> {
+    fn ask(&self, id: ChunkId) -> Result<Coming> {
         let blob = BlobId(id.0);
         let cache = &self.vault.cache;
         let here = match cache.len(&blob) {
@@ -123,7 +124,7 @@ impl<'v> Fetcher<'v> {
         };
         let bucket = self.bucket.record.id;
         let session = match (self.session(), damage) {
-            (Ok(session), _) => session.clone(),
+            (Ok(session), _) => session,
             (Err(_), Some(what)) => {
                 return Err(Error::damaged(format!("this device's cache: {what}")));
             }
@@ -134,12 +135,12 @@ impl<'v> Fetcher<'v> {
     }
 
     /// One chunk with its hash checked, fetched if what lies in the cache is not it.
-    pub fn chunk(&mut self, id: ChunkId) -> Result<ArrivedChunk> {
+    pub fn chunk(&self, id: ChunkId) -> Result<ArrivedChunk> {
         let asked = self.ask(id)?;
         self.arrived(id, asked)
     }
 
-    fn arrived(&mut self, id: ChunkId, coming: Coming) -> Result<ArrivedChunk> {
+    fn arrived(&self, id: ChunkId, coming: Coming) -> Result<ArrivedChunk> {
         let bytes = match coming {
             Coming::Here(bytes) => {
                 if let Ok(chunk) = ArrivedChunk::check(id, bytes) {
@@ -148,7 +149,7 @@ impl<'v> Fetcher<'v> {
                 // The cache's copy is damaged: a provider's is as good.
                 self.vault.cache.delete(&[BlobId(id.0)])?;
                 let bucket = self.bucket.record.id;
-                let session = self.session()?.clone();
+                let session = self.session()?;
                 let fetching = session.get_chunk(bucket, id, None);
                 self.vault.runtime()?.block_on(fetching)?
             }
@@ -161,17 +162,18 @@ impl<'v> Fetcher<'v> {
         ArrivedChunk::check(id, bytes.into()).map_err(|e| Error::damaged(e.to_string()))
     }
 
-    fn session(&mut self) -> Result<&Session> {
-        if self.session.is_none() {
-            let record = self.vault.remote_records()?.into_iter().next().ok_or_else(|| {
-                Error::damaged("a chunk is missing here, and the vault has no provider")
-            })?;
-            let remote = self.vault.remote(&record)?;
-            self.session = Some(self.vault.bucket_session(&remote, self.bucket)?);
+    fn session(&self) -> Result<Session> {
+        let mut held = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(session) = &*held {
+            return Ok(session.clone());
         }
-        self.session
-            .as_ref()
-            .ok_or_else(|| Error::new(ErrorKind::Other, "there is no session with a provider"))
+        let record = self.vault.remote_records()?.into_iter().next().ok_or_else(|| {
+            Error::damaged("a chunk is missing here, and the vault has no provider")
+        })?;
+        let remote = self.vault.remote(&record)?;
+        let session = self.vault.bucket_session(&remote, self.bucket)?;
+        *held = Some(session.clone());
+        Ok(session)
     }
 }
 

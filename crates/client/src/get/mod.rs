@@ -6,20 +6,23 @@
 
 mod fetch;
 mod write;
+mod writers;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use strongroom_core::document::{Content, DocumentType, VersionBody};
+use strongroom_core::document::{DocumentType, Metadata, VersionBody};
 use strongroom_seal::manifest::Manifest;
+use strongroom_wire::ids::DocumentTag;
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::place::Place;
 use crate::progress::{Progress, Stage};
-use crate::replica::lookup::Shown;
+use crate::replica::keys::LocalNo;
 use crate::report::{GetReport, Refused};
 use crate::vault::{Bucket, Vault};
 pub(crate) use fetch::Fetcher;
+use writers::{Job, Writers, Writing};
 
 /// How to get.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,15 +36,11 @@ pub struct GetOptions {
 /// A directory whose mode and times are set when everything in it is written.
 struct Finish {
     path: PathBuf,
-    body: strongroom_core::document::Metadata,
+    body: Metadata,
 }
 
-struct Get<'v, 'p> {
-    vault: &'v Vault,
-    bucket: &'v Bucket,
-    fetcher: Fetcher<'v>,
-    options: &'p GetOptions,
-    progress: &'p dyn Progress,
+struct Get<'a> {
+    writing: Writing<'a>,
     report: GetReport,
     finish: Vec<Finish>,
 }
@@ -58,34 +57,27 @@ impl Vault {
     ) -> Result<GetReport> {
         let bucket = self.bucket(from.bucket.as_deref())?;
         progress.begin(Stage::Write, None, None);
-        let mut get = Get {
-            vault: self,
-            bucket: &bucket,
-            fetcher: Fetcher::new(self, &bucket),
-            options,
-            progress,
-            report: GetReport::default(),
-            finish: Vec::new(),
-        };
+        let fetcher = Fetcher::new(self, &bucket);
+        let writing =
+            Writing { vault: self, bucket: &bucket, fetcher: &fetcher, options, progress };
+        let mut get = Get { writing, report: GetReport::default(), finish: Vec::new() };
         if from.names.is_empty() {
-            get.make_directory(to)?;
-            get.tree(strongroom_wire::ids::DocumentTag::ZERO, to)?;
+            get.directory(DocumentTag::ZERO, None, to)?;
         } else if let Some(version) = &options.version {
             let tag = self.tag_now_or_once(&bucket, from)?;
             let no = self.version_by_name(&bucket, tag, version)?;
-            let body = self.opened(&bucket, no)?;
-            get.one(&body, to)?;
+            get.one(no, to)?;
         } else {
             let shown =
                 self.find_names(&bucket, &from.names)?.ok_or_else(|| Error::not_found(from))?;
             if shown.kind() == DocumentType::Directory {
-                get.directory(&shown, to)?;
+                get.directory(shown.row.tag, shown.head().facts.clone(), to)?;
             } else {
-                let body = self.opened(&bucket, shown.head().no)?;
-                get.one(&body, to)?;
+                get.one(shown.head().no, to)?;
             }
         }
         get.finish_directories();
+        get.report.refused.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(get.report)
     }
 
@@ -110,7 +102,7 @@ impl Vault {
             return Err(Error::new(ErrorKind::Usage, format!("{from} is a directory"))
                 .with_hint("`strongroom get` writes it with all that is in it"));
         }
-        let mut fetcher = Fetcher::new(self, &bucket);
+        let fetcher = Fetcher::new(self, &bucket);
         fetcher.write_content(&body, out, progress)?;
         Ok(body.metadata.size)
     }
@@ -122,92 +114,72 @@ impl Vault {
     }
 }
 
-impl Get<'_, '_> {
-    fn directory(&mut self, shown: &Shown, to: &Path) -> Result<()> {
-        self.make_directory(to)?;
-        if let Some(facts) = &shown.head().facts {
-            self.finish.push(Finish { path: to.to_owned(), body: facts.clone() });
+impl Get<'_> {
+    fn one(&mut self, no: LocalNo, to: &Path) -> Result<()> {
+        let body = self.writing.vault.opened(self.writing.bucket, no)?;
+        if body.metadata.kind == DocumentType::File
+            && write::is_there(to, &body.metadata, self.writing.options.overwrite)?
+        {
+            self.report.unchanged += 1;
+            return Ok(());
         }
-        self.tree(shown.row.tag, to)
+        self.writing.version(&body, to, &mut self.report)
     }
 
-    fn make_directory(&mut self, path: &Path) -> Result<()> {
-        match write::directory(path) {
-            Ok(made) => {
-                self.report.written += u64::from(made);
-                self.report.unchanged += u64::from(!made);
-                Ok(())
-            }
-            Err(error) => Err(Error::io(format!("cannot make {}", path.display()), &error)),
-        }
+    fn directory(&mut self, tag: DocumentTag, facts: Option<Metadata>, to: &Path) -> Result<()> {
+        let is_fresh = self.make_directory(to, facts)?;
+        let writing = self.writing;
+        std::thread::scope(|scope| {
+            let mut writers = Writers::start(scope, writing);
+            let walked = self.tree(tag, to, is_fresh, &mut writers);
+            // Why the threads ended explains why nobody took what was found.
+            writers.finish(&mut self.report).and(walked)
+        })
     }
 
-    /// Writes what is in a directory. Names were checked when they were decoded, and no part of a
-    /// path is followed if it is a link: everything stays inside the destination (attack A44).
-    fn tree(&mut self, dir: strongroom_wire::ids::DocumentTag, to: &Path) -> Result<()> {
-        let mut stack = vec![(dir, to.to_owned())];
-        while let Some((dir, to)) = stack.pop() {
-            for shown in self.vault.replica.directory(self.bucket.no(), dir)? {
-                if self.progress.cancelled() {
+    /// True: it was not there.
+    fn make_directory(&mut self, path: &Path, facts: Option<Metadata>) -> Result<bool> {
+        let made = write::directory(path)
+            .map_err(|error| Error::io(format!("cannot make {}", path.display()), &error))?;
+        self.report.written += u64::from(made);
+        self.report.unchanged += u64::from(!made);
+        self.finish.extend(facts.map(|body| Finish { path: path.to_owned(), body }));
+        Ok(made)
+    }
+
+    /// Makes the directories in a directory and hands on what is in them. Names were checked when
+    /// they were decoded, and no part of a path is followed if it is a link: everything stays
+    /// inside the destination (attack A44).
+    fn tree(
+        &mut self,
+        dir: DocumentTag,
+        to: &Path,
+        is_fresh: bool,
+        writers: &mut Writers<'_>,
+    ) -> Result<()> {
+        let Writing { vault, bucket, progress, .. } = self.writing;
+        let mut stack = vec![(dir, to.to_owned(), is_fresh)];
+        while let Some((dir, to, is_fresh)) = stack.pop() {
+            for shown in vault.replica.directory(bucket.no(), dir)? {
+                if progress.cancelled() {
                     return Err(Error::cancelled());
                 }
                 let Some(path) = write::child(&to, &shown.name) else {
                     self.refuse(&to.join("?"), "its name cannot be that of a file here");
                     continue;
                 };
-                self.progress.advance(1, 0);
-                if shown.kind() == DocumentType::Directory {
-                    if let Err(error) = self.make_directory(&path) {
-                        self.refuse(&path, &error.to_string());
-                        continue;
+                progress.advance(1, 0);
+                let (tag, head) = (shown.row.tag, shown.row.head);
+                if head.facts.as_ref().is_some_and(|one| one.kind == DocumentType::Directory) {
+                    match self.make_directory(&path, head.facts) {
+                        Ok(is_fresh) => stack.push((tag, path, is_fresh)),
+                        Err(error) => self.refuse(&path, &error.to_string()),
                     }
-                    if let Some(facts) = &shown.head().facts {
-                        self.finish.push(Finish { path: path.clone(), body: facts.clone() });
-                    }
-                    stack.push((shown.row.tag, path));
-                    continue;
-                }
-                if is_there(&shown, &path) {
-                    self.report.unchanged += 1;
-                    continue;
-                }
-                let done = self
-                    .vault
-                    .opened(self.bucket, shown.head().no)
-                    .and_then(|body| self.write(&body, &path));
-                match done {
-                    Ok(()) => {}
-                    Err(error) if is_fatal(&error) => return Err(error),
-                    Err(error) => self.refuse(&path, &error.to_string()),
+                } else if !writers.add(Job { head, path, is_fresh }) {
+                    return Ok(());
                 }
             }
         }
-        Ok(())
-    }
-
-    fn one(&mut self, body: &VersionBody, to: &Path) -> Result<()> {
-        if body.metadata.kind == DocumentType::File && write::looks_like(to, &body.metadata) {
-            self.report.unchanged += 1;
-            return Ok(());
-        }
-        self.write(body, to)
-    }
-
-    /// Writes one document that is not there yet.
-    fn write(&mut self, body: &VersionBody, to: &Path) -> Result<()> {
-        let facts = &body.metadata;
-        if facts.kind == DocumentType::Link {
-            let Content::Inline(target) = &body.content else {
-                return Err(Error::damaged("a link without a target"));
-            };
-            write::link(target, to, self.options.overwrite)?;
-        } else {
-            let mut file = write::Part::create(to, self.options.overwrite)?;
-            self.fetcher.write_content(body, &mut file, self.progress)?;
-            file.finish(facts)?;
-        }
-        self.report.written += 1;
-        self.report.content_bytes += facts.size;
         Ok(())
     }
 
@@ -228,17 +200,6 @@ impl Get<'_, '_> {
             .refused
             .push(Refused { path: path.to_string_lossy().into_owned(), reason: reason.to_owned() });
     }
-}
-
-/// Whether the file that is there already is this version, by size and time.
-fn is_there(shown: &Shown, path: &Path) -> bool {
-    let Some(facts) = &shown.head().facts else { return false };
-    facts.kind == DocumentType::File && write::looks_like(path, facts)
-}
-
-/// What would fail again for every other file.
-fn is_fatal(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Full | ErrorKind::Unreachable | ErrorKind::Cancelled)
 }
 
 /// The manifest of a content that is in chunks.

@@ -34,19 +34,25 @@ pub fn directory(path: &Path) -> io::Result<bool> {
     fs::create_dir_all(path).map(|()| true)
 }
 
-/// Whether the file at a path has this size and time already.
-pub fn looks_like(path: &Path, facts: &Metadata) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| {
-        found.is_file()
-            && found.size() == facts.size
-            && found.mtime() == facts.modified.secs
-            && found.mtime_nsec() == i64::from(facts.modified.nanos)
-    })
+/// Whether the file at a path has this size and time already. Fails if what is there may not be
+/// replaced.
+pub fn is_there(path: &Path, facts: &Metadata, overwrite: bool) -> Result<bool> {
+    // Whatever else is wrong with it, writing will tell.
+    let Ok(found) = fs::symlink_metadata(path) else { return Ok(false) };
+    let same = found.is_file()
+        && found.size() == facts.size
+        && found.mtime() == facts.modified.secs
+        && found.mtime_nsec() == i64::from(facts.modified.nanos);
+    if same {
+        return Ok(true);
+    }
+    if found.is_dir() || !overwrite { Err(there(path)) } else { Ok(false) }
 }
 
-/// A file on its way: under a name of its own until it is whole.
+/// A file on its way: under a name of its own until it is whole. Takes whole pieces of content;
+/// nothing is gathered here.
 pub struct Part {
-    file: io::BufWriter<File>,
+    file: File,
     temporary: PathBuf,
     path: PathBuf,
     done: bool,
@@ -54,17 +60,7 @@ pub struct Part {
 
 impl Part {
     /// Starts a file beside its place.
-    pub fn create(path: &Path, overwrite: bool) -> Result<Self> {
-        match fs::symlink_metadata(path) {
-            Ok(found) if found.is_dir() => {
-                return Err(Error::new(
-                    ErrorKind::Conflict,
-                    format!("{} is a directory", path.display()),
-                ));
-            }
-            Ok(_) if !overwrite => return Err(there(path)),
-            _ => {}
-        }
+    pub fn create(path: &Path) -> Result<Self> {
         let name = path.file_name().unwrap_or_else(|| OsStr::new("file"));
         let mut hidden = OsStr::new(".").to_owned();
         // A name that is as long as names may be still has room for ours.
@@ -79,15 +75,13 @@ impl Part {
             .custom_flags(rustix::fs::OFlags::NOFOLLOW.bits().cast_signed())
             .open(&temporary)
             .map_err(|e| Error::io(format!("cannot write {}", path.display()), &e))?;
-        let file = io::BufWriter::with_capacity(65_536, file);
         Ok(Self { file, temporary, path: path.to_owned(), done: false })
     }
 
-    /// Sets times and mode, and gives the file its name.
-    pub fn finish(mut self, facts: &Metadata) -> Result<()> {
+    /// Sets times and mode, and gives the file its name, unless something else has it by now.
+    pub fn finish(mut self, facts: &Metadata, overwrite: bool) -> Result<()> {
         let doing = |e: io::Error| Error::io(format!("cannot write {}", self.path.display()), &e);
-        self.file.flush().map_err(doing)?;
-        let file = self.file.get_ref();
+        let file = &self.file;
         if let Some(mode) = facts.mode {
             // Set-user and set-group bits would run as whoever gets the file.
             let mode = fs::Permissions::from_mode(u32::from(mode) & 0o777);
@@ -98,7 +92,17 @@ impl Part {
         if let Some(modified) = system_time(facts.modified) {
             file.set_times(FileTimes::new().set_modified(modified)).map_err(doing)?;
         }
-        fs::rename(&self.temporary, &self.path).map_err(doing)?;
+        match rename(&self.temporary, &self.path, overwrite) {
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory
+                ) =>
+            {
+                return Err(there(&self.path));
+            }
+            renamed => renamed.map_err(doing)?,
+        }
         self.done = true;
         Ok(())
     }
@@ -107,10 +111,6 @@ impl Part {
 impl Write for Part {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)
-    }
-
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -126,15 +126,33 @@ impl Drop for Part {
     }
 }
 
-/// Makes a symbolic link with this target, whatever it names; it is never followed here.
-pub fn link(target: &[u8], path: &Path, overwrite: bool) -> Result<()> {
+fn rename(from: &Path, to: &Path, overwrite: bool) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    if overwrite {
+        return fs::rename(from, to);
+    }
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // A file system that cannot: the moment between look and rename stays open there.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+            if fs::symlink_metadata(to).is_ok() {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            fs::rename(from, to)
+        }
+        renamed => Ok(renamed?),
+    }
+}
+
+/// Makes a symbolic link with this target, whatever it names; it is never followed here. False if
+/// it is there already.
+pub fn link(target: &[u8], path: &Path, overwrite: bool) -> Result<bool> {
     use std::os::unix::ffi::OsStrExt as _;
     let target = OsStr::from_bytes(target);
     let doing = |e: io::Error| Error::io(format!("cannot make {}", path.display()), &e);
     match fs::symlink_metadata(path) {
         Ok(found) if found.is_symlink() => {
             if fs::read_link(path).is_ok_and(|old| old.as_os_str() == target) {
-                return Ok(());
+                return Ok(false);
             }
             if !overwrite {
                 return Err(there(path));
@@ -144,7 +162,8 @@ pub fn link(target: &[u8], path: &Path, overwrite: bool) -> Result<()> {
         Ok(_) => return Err(there(path)),
         Err(_) => {}
     }
-    std::os::unix::fs::symlink(target, path).map_err(doing)
+    std::os::unix::fs::symlink(target, path).map_err(doing)?;
+    Ok(true)
 }
 
 /// Sets a directory's mode and time.
@@ -173,6 +192,9 @@ fn system_time(time: Timestamp) -> Option<SystemTime> {
 }
 
 fn there(path: &Path) -> Error {
+    if fs::symlink_metadata(path).is_ok_and(|found| found.is_dir()) {
+        return Error::new(ErrorKind::Conflict, format!("{} is a directory", path.display()));
+    }
     Error::new(ErrorKind::Conflict, format!("{} is there already, and differs", path.display()))
         .with_hint("`--overwrite` replaces it")
 }

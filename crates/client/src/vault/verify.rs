@@ -134,7 +134,7 @@ impl Vault {
         report: &mut VerifyReport,
         progress: &dyn Progress,
     ) -> Result<()> {
-        let mut fetcher = Fetcher::new(self, bucket);
+        let fetcher = Fetcher::new(self, bucket);
         let mut reader = ContentReader::new(Suite::DEFAULT, manifest);
         let damaged = |e: &dyn std::fmt::Display| Error::damaged(e.to_string());
         for index in 0..reader.layout().chunks() {

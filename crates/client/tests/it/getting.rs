@@ -161,6 +161,60 @@ fn a_get_that_is_stopped_leaves_neither_half_a_file_nor_crumbs() {
 }
 
 #[test]
+fn a_tree_that_is_stopped_goes_on_where_it_was() {
+    let alice = Device::alone();
+    for no in 0..300_u64 {
+        alice.write(&format!("source/{}/{no}", no % 7), noise(1_000, no));
+    }
+    symlink("0/7", alice.path("source/link")).unwrap();
+    put(&alice.vault, &alice.path("source"), "/tree");
+    let options = GetOptions::default();
+    let impatient = Impatient(100_000, 0.into());
+    let stopped = alice.vault.get(&place("/tree"), &alice.path("out"), &options, &impatient);
+    assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
+    let mut whole = 0;
+    for dir in std::fs::read_dir(alice.path("out")).unwrap() {
+        let dir = dir.unwrap().path();
+        for file in std::fs::read_dir(&dir).into_iter().flatten() {
+            let file = file.unwrap();
+            let no = file.file_name().to_str().unwrap().parse().unwrap();
+            assert!(std::fs::read(file.path()).unwrap() == noise(1_000, no), "{file:?}");
+            whole += 1;
+        }
+    }
+    assert!(whole < 300);
+    let rest = get(&alice.vault, "/tree", &alice.path("out"));
+    // The link may have been written before.
+    assert_eq!(rest.content_bytes / 1_000, 300 - whole);
+    let again = get(&alice.vault, "/tree", &alice.path("out"));
+    assert_eq!((again.written, again.unchanged), (0, 309));
+}
+
+/// Puts a file of its own in the way while another is written there.
+struct Meddler(std::path::PathBuf);
+
+impl Progress for Meddler {
+    fn advance(&self, _: u64, bytes: u64) {
+        if bytes > 0 {
+            std::fs::write(&self.0, "mine").unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_file_that_appears_while_its_place_is_filled_is_kept() {
+    let alice = Device::alone();
+    alice.write("source/letter", "from the vault");
+    put(&alice.vault, &alice.path("source"), "/tree");
+    let meddler = Meddler(alice.path("out/letter"));
+    let options = GetOptions::default();
+    let report = alice.vault.get(&place("/tree"), &alice.path("out"), &options, &meddler).unwrap();
+    assert_eq!(report.refused.len(), 1, "{report:?}");
+    assert_eq!(std::fs::read(alice.path("out/letter")).unwrap(), b"mine");
+    assert_eq!(std::fs::read_dir(alice.path("out")).unwrap().count(), 1);
+}
+
+#[test]
 fn an_old_version_comes_back_beside_the_new_one() {
     let alice = Device::alone();
     for text in ["first", "second", "third"] {
