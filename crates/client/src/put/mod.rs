@@ -97,6 +97,8 @@ struct Put<'v, 'p> {
     exclude: Vec<Pattern>,
     progress: &'p dyn Progress,
     journals: Vec<Journal<'v>>,
+    /// What lies under the natural tags of names that are new in the directory being read.
+    natural: HashMap<DocumentTag, Option<DocumentRow>>,
 }
 
 impl Vault {
@@ -184,6 +186,7 @@ impl Vault {
                 exclude: options.exclude.iter().map(|text| Pattern::new(text)).collect(),
                 progress,
                 journals: Vec::new(),
+                natural: HashMap::new(),
             };
             let read = put.all(sources, dest, stdin).and_then(|()| put.hand_on());
             let Put { report, journals, out, .. } = put;
@@ -370,11 +373,26 @@ impl Put<'_, '_> {
                         .map(|one| (one.name.clone(), one)),
                 );
             }
+            self.look_ahead(pending.tag, &found, &there)?;
             for one in found {
                 let known = there.get(&one.name);
                 stack.extend(self.one(pending.tag, &one, known, pending.depth)?);
             }
         }
+        Ok(())
+    }
+
+    /// Reads all rows at once that the new names of a directory ask for one by one.
+    fn look_ahead(
+        &mut self,
+        dir: DocumentTag,
+        found: &[Found],
+        there: &HashMap<String, Shown>,
+    ) -> Result<()> {
+        let new = found.iter().filter(|one| !there.contains_key(&one.name));
+        let tags: Vec<_> = new.map(|one| self.bucket.placed_tag(dir, &one.name)).collect();
+        let rows = self.vault.replica.documents(self.bucket.no(), &tags)?;
+        self.natural = tags.into_iter().zip(rows).collect();
         Ok(())
     }
 
@@ -419,14 +437,15 @@ impl Put<'_, '_> {
         let same = there.and_then(|shown| shown.head().facts.as_ref()).is_some_and(|facts| {
             facts.mode == metadata.mode && facts.modified == metadata.modified
         });
-        let target = self.target(there, dir, &found.name)?;
-        let tag = target.tag;
-        if same {
+        let tag = if let Some(shown) = there.filter(|_| same) {
             self.report.unchanged += 1;
+            shown.row.tag
         } else {
+            let target = self.target(there, dir, &found.name)?;
             let body = VersionBody { metadata, content: Content::Empty };
             self.change(&target, body, References::NONE, None)?;
-        }
+            target.tag
+        };
         Ok(Pending { path: found.path.clone(), tag, is_new: there.is_none(), depth: depth + 1 })
     }
 
@@ -612,9 +631,16 @@ impl Put<'_, '_> {
     }
 
     /// A new document's tag: the natural one of its place, unless that is taken.
-    fn new_tag(&self, dir: DocumentTag, name: &str) -> Result<(DocumentTag, Option<DocumentRow>)> {
+    fn new_tag(
+        &mut self,
+        dir: DocumentTag,
+        name: &str,
+    ) -> Result<(DocumentTag, Option<DocumentRow>)> {
         let natural = self.bucket.placed_tag(dir, name);
-        let row = self.vault.replica.document(self.bucket.no(), natural)?;
+        let row = match self.natural.remove(&natural) {
+            Some(row) => row,
+            None => self.vault.replica.document(self.bucket.no(), natural)?,
+        };
         if row.as_ref().is_none_or(|row| row.current().is_none()) {
             // Never used, or removed: then the new version follows the tombstone.
             return Ok((natural, row));
@@ -625,7 +651,7 @@ impl Put<'_, '_> {
     }
 
     /// The document that is there, or a new one; with its heads, and whether it was known.
-    fn target(&self, there: Option<&Shown>, dir: DocumentTag, name: &str) -> Result<Target> {
+    fn target(&mut self, there: Option<&Shown>, dir: DocumentTag, name: &str) -> Result<Target> {
         let (known, (tag, row)) = match there {
             Some(shown) => {
                 let tag = shown.row.tag;

@@ -125,6 +125,19 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
+    /// Reads the documents that entries will be about, all at once.
+    pub fn expect(&mut self, tags: &[DocumentTag]) -> Result<()> {
+        if self.blank {
+            return Ok(());
+        }
+        let rows = self.replica.documents(self.bucket, tags)?;
+        for (tag, row) in tags.iter().zip(rows) {
+            let before = row.unwrap_or_default();
+            self.documents.entry(*tag).or_insert_with(|| Pending { after: before.clone(), before });
+        }
+        Ok(())
+    }
+
     /// Adds one entry that is not here yet. `own` when this device's author wrote it.
     pub fn add(&mut self, taken: Taken, own: bool) -> Result<LocalNo> {
         let Taken { entry, facts, stamp } = taken;

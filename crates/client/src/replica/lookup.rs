@@ -43,6 +43,16 @@ impl Replica {
         self.get(&keys::document(bucket, tag))
     }
 
+    /// As [`Self::document`], for many at once and in their order.
+    pub fn documents(
+        &self,
+        bucket: BucketNo,
+        tags: &[DocumentTag],
+    ) -> Result<Vec<Option<DocumentRow>>> {
+        let keys: Vec<_> = tags.iter().map(|tag| keys::document(bucket, *tag)).collect();
+        self.get_many(&keys)
+    }
+
     /// What is shown in a directory, by name. Internal documents are left out.
     pub fn directory(&self, bucket: BucketNo, dir: DocumentTag) -> Result<Vec<Shown>> {
         let rows = self.all::<NameRow>(&keys::directory(self.key(), bucket, dir))?;

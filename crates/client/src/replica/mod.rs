@@ -111,6 +111,12 @@ impl Replica {
         self.rows.get(key)?.map(|bytes| self.open(key, &bytes)).transpose()
     }
 
+    /// Reads many sealed rows, in the order of their keys.
+    pub fn get_many<R: Row>(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<R>>> {
+        let found = self.rows.get_many(keys)?.into_iter().zip(keys);
+        found.map(|(bytes, key)| bytes.map(|bytes| self.open(key, &bytes)).transpose()).collect()
+    }
+
     /// Reads a clear row.
     pub fn get_clear<R: Row>(&self, key: &[u8]) -> Result<Option<R>> {
         let bytes = self.rows.get(key)?;

@@ -235,6 +235,8 @@ impl Vault {
         facts: &HashMap<DocumentTag, (Option<Metadata>, Option<Stamp>)>,
     ) -> Result<HashMap<DocumentTag, EntryId>> {
         let mut intake = Intake::start(&self.replica, bucket.no())?;
+        let tags: Vec<_> = planned.iter().map(|plan| plan.document).collect();
+        intake.expect(&tags)?;
         self.still_this_author(bucket)?;
         let author = Author {
             device: &self.secrets.secret,

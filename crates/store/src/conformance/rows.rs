@@ -19,6 +19,7 @@ pub fn rows<R: Rows>(make: impl Fn() -> R) {
     a_batch_is_all_or_nothing(&make());
     expectations_look_before_the_batch(&make());
     the_later_change_stays(&make());
+    many_are_found_as_one_by_one(&make());
     scans_go_both_ways_and_stop(&make());
     keys_at_the_edges_keep_their_order(&make());
     what_is_too_large_is_refused(&make());
@@ -114,6 +115,18 @@ fn the_later_change_stays<R: Rows>(store: &R) {
     store.commit(twice).unwrap();
     let expected = [(b"a".to_vec(), b"2".to_vec()), (b"c".to_vec(), b"3".to_vec())];
     assert_eq!(collect(store, &Scan::all()), expected);
+}
+
+fn many_are_found_as_one_by_one<R: Rows>(store: &R) {
+    for n in 0..20_u8 {
+        put(store, &[n], &vec![n; usize::from(n) * 100]);
+    }
+    let too_long = vec![0; KEY_BYTES_MAX + 1];
+    let keys = [vec![7], vec![99], vec![], vec![3], vec![7], too_long, vec![19]];
+    let expected: Vec<_> = keys.iter().map(|key| store.get(key).unwrap()).collect();
+    assert_eq!(store.get_many(&keys).unwrap(), expected);
+    assert_eq!(expected.iter().flatten().count(), 4);
+    assert_eq!(store.get_many(&[]).unwrap(), []);
 }
 
 fn scans_go_both_ways_and_stop<R: Rows>(store: &R) {

@@ -18,7 +18,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, TransactionBehavior, params};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Statement, TransactionBehavior, params,
+};
 
 use crate::checksum::row_check;
 use crate::limits::KEY_BYTES_MAX;
@@ -187,20 +189,19 @@ impl Sqlite {
 
 impl Rows for Sqlite {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        if key.len() > KEY_BYTES_MAX {
-            return Ok(None);
-        }
-        let stored: Option<Vec<u8>> = self.read(|db| {
-            db.prepare_cached("SELECT v FROM rows WHERE k = ?1")?
-                .query_row([key], |row| row.get(0))
-                .optional()
+        let stored = self.read(|db| look_up(&mut *db.prepare_cached(LOOK_UP)?, key))?;
+        checked(key, stored)
+    }
+
+    fn get_many(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let stored = self.read(|db| {
+            // One read transaction: its locks cost more than finding a row.
+            let transaction = db.unchecked_transaction()?;
+            let mut statement = transaction.prepare_cached(LOOK_UP)?;
+            let found = keys.iter().map(|key| look_up(&mut statement, key));
+            found.collect::<rusqlite::Result<Vec<_>>>()
         })?;
-        let Some(mut stored) = stored else { return Ok(None) };
-        let len = open_value(key, &stored)
-            .map(<[u8]>::len)
-            .ok_or_else(|| StoreError::corrupt(name_of(key)))?;
-        stored.truncate(len);
-        Ok(Some(stored))
+        keys.iter().zip(stored).map(|(key, stored)| checked(key, stored)).collect()
     }
 
     fn scan(
@@ -246,10 +247,10 @@ fn transact(writer: &mut Connection, batch: &Batch) -> rusqlite::Result<Result<u
     // holds when it is written.
     let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
     {
-        let mut look = transaction.prepare_cached("SELECT v FROM rows WHERE k = ?1")?;
+        let mut look = transaction.prepare_cached(LOOK_UP)?;
         for expectation in batch.expectations() {
             let key = expectation.key();
-            let found: Option<Vec<u8>> = look.query_row([key], |row| row.get(0)).optional()?;
+            let found = look_up(&mut look, key)?;
             let value = match &found {
                 None => None,
                 Some(stored) => match open_value(key, stored) {
@@ -289,6 +290,26 @@ fn transact(writer: &mut Connection, batch: &Batch) -> rusqlite::Result<Result<u
         .query_row([], |row| row.get(0))?;
     transaction.commit()?;
     Ok(Ok(number.unsigned_abs()))
+}
+
+const LOOK_UP: &str = "SELECT v FROM rows WHERE k = ?1";
+
+/// The stored form of a row.
+fn look_up(statement: &mut Statement<'_>, key: &[u8]) -> rusqlite::Result<Option<Vec<u8>>> {
+    if key.len() > KEY_BYTES_MAX {
+        return Ok(None);
+    }
+    statement.query_row([key], |row| row.get(0)).optional()
+}
+
+/// The value in a stored row.
+fn checked(key: &[u8], stored: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, StoreError> {
+    let Some(mut stored) = stored else { return Ok(None) };
+    let len = open_value(key, &stored)
+        .map(<[u8]>::len)
+        .ok_or_else(|| StoreError::corrupt(name_of(key)))?;
+    stored.truncate(len);
+    Ok(Some(stored))
 }
 
 /// Cuts the checksum off a stored value; `None` if it does not match.
