@@ -98,6 +98,15 @@ pub struct GetReport {
     pub refused: Vec<Refused>,
 }
 
+/// Something a person should know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NoticeInfo {
+    /// When it happened, seconds since 1970; `None`: it is so now.
+    pub at: Option<u64>,
+    /// What.
+    pub text: String,
+}
+
 /// One bucket: the model of ADR-003, as far as this vault knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BucketInfo {
@@ -165,7 +174,7 @@ pub struct Status {
     /// See `cache_bytes`.
     pub cache_limit: u64,
     /// Things a person should know: withheld entries, reads of the recovery record, …
-    pub notices: Vec<String>,
+    pub notices: Vec<NoticeInfo>,
 }
 
 /// One conflict.

@@ -94,7 +94,7 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
-/// `drwxr-xr-x`, as `ls -l` shows it.
+/// `drwxr-xr-x`, as `ls -l` shows it. Unknown bits are shown as `get` would set them.
 pub fn mode(kind: &str, bits: Option<u16>) -> String {
     let mut shown = String::with_capacity(10);
     shown.push(match kind {
@@ -102,10 +102,11 @@ pub fn mode(kind: &str, bits: Option<u16>) -> String {
         "link" => 'l',
         _ => '-',
     });
-    let Some(bits) = bits else {
-        shown.push_str("---------");
-        return shown;
-    };
+    let bits = bits.unwrap_or(match kind {
+        "directory" => 0o755,
+        "link" => 0o777,
+        _ => 0o644,
+    });
     for at in (0..9).rev() {
         let letter = ['x', 'w', 'r'][at % 3];
         shown.push(if bits & (1 << at) == 0 { '-' } else { letter });
@@ -272,7 +273,8 @@ mod tests {
     fn modes_look_like_those_of_ls() {
         assert_eq!(mode("directory", Some(0o755)), "drwxr-xr-x");
         assert_eq!(mode("file", Some(0o640)), "-rw-r-----");
-        assert_eq!(mode("link", None), "l---------");
+        assert_eq!(mode("link", None), "lrwxrwxrwx");
+        assert_eq!(mode("file", None), "-rw-r--r--");
     }
 
     #[test]

@@ -100,9 +100,7 @@ impl<'a> Journal<'a> {
         now: u64,
     ) -> Result<(Self, Vec<(u64, JournalPiece)>)> {
         let text = path.to_string_lossy().into_owned();
-        let mut data = bucket.0.to_vec();
-        data.extend_from_slice(text.as_bytes());
-        let id = replica.key().blind("journal", &data);
+        let id = id_of(replica, bucket, &text);
         let journal = Self { replica, id, waiting: Vec::new() };
         let print = fingerprint(look);
         let key = keys::journal(&id);
@@ -147,13 +145,38 @@ impl<'a> Journal<'a> {
 
     fn removal(&self) -> Result<Batch> {
         let mut batch = Batch::new();
-        batch.delete(keys::journal(&self.id));
-        self.replica.each(&keys::journal_pieces(&self.id), |key, _| {
-            batch.delete(key);
-            Ok(true)
-        })?;
+        remove(self.replica, &self.id, &mut batch)?;
         Ok(batch)
     }
+}
+
+fn remove(replica: &Replica, id: &[u8; 16], batch: &mut Batch) -> Result<()> {
+    batch.delete(keys::journal(id));
+    replica.each(&keys::journal_pieces(id), |key, _| {
+        batch.delete(key);
+        Ok(true)
+    })
+}
+
+/// Forgets the journals of sources that are gone: no put will go on with them.
+pub fn forget_lost(replica: &Replica) -> Result<()> {
+    let mut batch = Batch::new();
+    for (head, _) in all(replica)? {
+        // A source that is there and cannot be looked at may be put again.
+        let lost = std::fs::symlink_metadata(&head.path)
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        if lost {
+            let id = id_of(replica, head.bucket, &head.path);
+            remove(replica, &id, &mut batch)?;
+        }
+    }
+    if batch.is_empty() { Ok(()) } else { Ok(replica.rows().commit(batch)?) }
+}
+
+fn id_of(replica: &Replica, bucket: BucketId, path: &str) -> [u8; 16] {
+    let mut data = bucket.0.to_vec();
+    data.extend_from_slice(path.as_bytes());
+    replica.key().blind("journal", &data)
 }
 
 fn fingerprint(look: &Look) -> [u8; 32] {

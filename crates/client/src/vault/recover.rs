@@ -62,7 +62,8 @@ impl Vault {
             vault_seed: contents.vault_seed.clone(),
             buckets: vec![contents.vault_bucket],
             record_counter: counter,
-            record_reads: 0,
+            // This one. Whoever has read it before is told of, as nobody else may be left to tell.
+            record_reads: 1,
         };
         vault.keep_recovered(&contents, &record)?;
         vault.join_vault(&record, &recovery, progress)?;

@@ -10,7 +10,9 @@ use crate::progress::{Progress, Stage};
 use crate::put::journal;
 use crate::replica::keys::{self, BucketNo};
 use crate::replica::rows::RemoteRecord;
-use crate::report::{Conflict, Refused, RemoteStatus, Status, SyncReport, UploadStatus};
+use crate::report::{
+    Conflict, NoticeInfo, Refused, RemoteStatus, Status, SyncReport, UploadStatus,
+};
 
 /// Conflicts listed at most; more are counted.
 const CONFLICTS_SHOWN: usize = 1_000;
@@ -19,6 +21,7 @@ impl Vault {
     /// Exchanges everything with every provider.
     pub fn sync(&self, progress: &dyn Progress) -> Result<SyncReport> {
         let mut report = SyncReport::default();
+        journal::forget_lost(&self.replica)?;
         for record in self.remote_records()? {
             match self.sync_with(&record, &mut report, progress) {
                 Ok(()) => {}
@@ -100,6 +103,16 @@ impl Vault {
         Ok(self.replica.rows().commit(batch)?)
     }
 
+    /// Removes the notices that were kept. Those that stand as long as their reason come again.
+    pub fn dismiss_notices(&self) -> Result<()> {
+        let mut batch = strongroom_store::Batch::new();
+        self.replica.each(keys::NOTICES, |key, _| {
+            batch.delete(key);
+            Ok(true)
+        })?;
+        Ok(self.replica.rows().commit(batch)?)
+    }
+
     /// A read of the recovery record that this device did not make is a notice for the person.
     fn note_record_reads(&self, record: &RemoteRecord) -> Result<()> {
         let remote = self.remote(record)?;
@@ -109,9 +122,9 @@ impl Vault {
             let key = [keys::NOTICES, &terms.record_read_at.to_be_bytes()[..]].concat();
             let mut batch = strongroom_store::Batch::new();
             let text = Notice(format!(
-                "the recovery record at {} was read {} times, last at {} (seconds since 1970); \
-                 if that was not you, somebody has your 24 words",
-                record.url, terms.record_reads, terms.record_read_at
+                "the recovery record at {} was read, {} times by now; if that was not you, \
+                 somebody has your 24 words",
+                record.url, terms.record_reads
             ));
             self.replica.put(&mut batch, key, &text)?;
             self.replica.rows().commit(batch)?;
@@ -140,15 +153,14 @@ impl Vault {
             })
             .collect();
         let mut notices = Vec::new();
-        for (_, Notice(text)) in self.replica.all::<Notice>(keys::NOTICES)? {
-            notices.push(text);
+        for (key, Notice(text)) in self.replica.all::<Notice>(keys::NOTICES)? {
+            let at = key.get(keys::NOTICES.len()..).and_then(<[u8]>::first_chunk);
+            notices.push(NoticeInfo { at: at.map(|at| u64::from_be_bytes(*at)), text });
         }
         if remotes.is_empty() {
-            notices.push(
-                "this vault has no provider yet: if this device is lost, so is the vault; \
-                 `strongroom provider add URL` mends that"
-                    .to_owned(),
-            );
+            let text = "this vault has no provider yet: if this device is lost, so is the vault; \
+                        `strongroom provider add URL` mends that";
+            notices.push(NoticeInfo { at: None, text: text.to_owned() });
         }
         Ok(Status {
             principal: self.principal(),

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use strongroom_client::ErrorKind;
+use strongroom_client::{ErrorKind, PutOptions, Quiet, Source};
 
 use crate::support::{
     Device, PIECE, Provider, assert_same_tree, dress, get, noise, place, put, tree, try_put,
@@ -199,4 +199,33 @@ impl Drop for Ends<'_> {
 
 fn walk_count(root: &std::path::Path) -> u64 {
     crate::support::snapshot(root).len() as u64
+}
+
+/// Ends the put after so many bytes.
+struct Impatient(u64, std::sync::atomic::AtomicU64);
+
+impl strongroom_client::Progress for Impatient {
+    fn advance(&self, _: u64, bytes: u64) {
+        self.1.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn cancelled(&self) -> bool {
+        self.1.load(std::sync::atomic::Ordering::Relaxed) > self.0
+    }
+}
+
+#[test]
+fn what_was_cut_short_is_forgotten_when_its_source_is_gone() {
+    let alice = Device::alone();
+    let source = alice.write("large", noise(24 * PIECE, 5));
+    let impatient = Impatient(18 * PIECE as u64, 0.into());
+    let options = PutOptions::default();
+    let sources = [Source::Path(source.clone())];
+    let stopped = alice.vault.put(&sources, &place("/large"), &options, &impatient);
+    assert_eq!(stopped.unwrap_err().kind(), ErrorKind::Cancelled);
+    alice.vault.sync(&Quiet).unwrap();
+    assert_eq!(alice.vault.status(false).unwrap().uploads.len(), 1, "it may go on");
+    std::fs::remove_file(&source).unwrap();
+    alice.vault.sync(&Quiet).unwrap();
+    assert_eq!(alice.vault.status(false).unwrap().uploads, []);
 }

@@ -72,7 +72,7 @@ fn a_vault_without_a_provider_is_whole_and_moves_in_later() {
     let large = alice.write("large", noise(2 * PIECE, 1));
     assert!(!put(&alice.vault, &large, "/large").durable_remotely);
     let notices = alice.vault.status(true).unwrap().notices;
-    assert!(notices.iter().any(|text| text.contains("no provider")), "{notices:?}");
+    assert!(notices.iter().any(|notice| notice.text.contains("no provider")), "{notices:?}");
     let provider = Provider::start();
     alice.vault.add_provider(&provider.url, None).unwrap();
     assert!(alice.second(&provider).cat("/large") == noise(2 * PIECE, 1));

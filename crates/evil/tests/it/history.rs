@@ -33,7 +33,7 @@ fn a19_document_rolled_back() {
     let told = world.phone.sync_catches("rolled back");
     assert!(told.contains("lost"), "{told}");
     let status = world.phone.vault.status(false).unwrap();
-    assert!(status.notices.iter().any(|notice| notice.contains("lost")), "{status:?}");
+    assert!(status.notices.iter().any(|notice| notice.text.contains("lost")), "{status:?}");
     let third = world.recover(OTHER).unwrap();
     assert_eq!(third.cat(&path).unwrap(), newest, "it was sent again");
     world.closing(&laptop, &before);

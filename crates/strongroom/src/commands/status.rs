@@ -19,11 +19,19 @@ pub struct Args {
     /// Do not ask the providers
     #[arg(long)]
     offline: bool,
+    /// Remove the notes after showing them
+    #[arg(long)]
+    dismiss: bool,
 }
 
 pub fn run(args: &Args, session: &Session) -> Outcome {
-    let status = session.open()?.status(!args.offline)?;
-    session.out.facts(&status, |to| print(to, &session.out, &status))
+    let vault = session.open()?;
+    let status = vault.status(!args.offline)?;
+    session.out.facts(&status, |to| print(to, &session.out, &status))?;
+    if args.dismiss {
+        vault.dismiss_notices()?;
+    }
+    Ok(())
 }
 
 fn print(to: &mut dyn Write, out: &Out, status: &Status) -> io::Result<()> {
@@ -54,7 +62,8 @@ fn print(to: &mut dyn Write, out: &Out, status: &Status) -> io::Result<()> {
         writeln!(to, "cut short: {source}, {done} of {size}; the same put goes on")?;
     }
     for notice in &status.notices {
-        writeln!(to, "note: {}", out.name(notice))?;
+        let when = notice.at.map(|at| time_or_never(at) + " ").unwrap_or_default();
+        writeln!(to, "note: {when}{}", out.name(&notice.text))?;
     }
     Ok(())
 }

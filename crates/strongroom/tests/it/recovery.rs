@@ -58,6 +58,24 @@ fn a_new_device_gets_everything_from_the_words() {
     assert_eq!(first.ok(&["cat", "/more"]), "from the second device");
 }
 
+#[test]
+fn the_other_devices_are_told_that_somebody_used_the_words() {
+    let provider = Provider::start();
+    let (first, phrase) = vault_with_tree(&provider);
+    let second = Device::empty();
+    second.write("phrase", format!("{phrase}\n"));
+    second.ok(&["recover", "--provider", provider.url(), "--phrase-file", "phrase"]);
+    first.ok(&["sync"]);
+    let told = first.ok(&["status", "--dismiss"]);
+    let note = told.lines().find(|line| line.starts_with("note: ")).expect(&told);
+    assert!(note.contains("the recovery record") && note.contains("24 words"), "{note}");
+    let year: u16 = note["note: ".len()..][..4].parse().expect(note);
+    assert!(year > 2020, "a moment, for people: {note}");
+    assert!(!first.ok(&["status"]).contains("note: "), "dismissed");
+    second.ok(&["sync"]);
+    assert!(!second.ok(&["status"]).contains("note: "), "it was itself");
+}
+
 /// A bucket that takes no more entries takes no new author either. That used to stop the recovery
 /// of everything.
 #[test]
