@@ -162,6 +162,12 @@ impl<'v> Fetcher<'v> {
         ArrivedChunk::check(id, bytes.into()).map_err(|e| Error::damaged(e.to_string()))
     }
 
+    /// Notes what was asked of the provider, for `privacy`.
+    pub fn end(self) -> Result<()> {
+        let session = self.session.into_inner().unwrap_or_else(PoisonError::into_inner);
+        session.map_or(Ok(()), |session| self.vault.note_traffic(self.bucket, &session))
+    }
+
     fn session(&self) -> Result<Session> {
         let mut held = self.session.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(session) = &*held {

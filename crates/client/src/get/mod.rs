@@ -78,7 +78,9 @@ impl Vault {
         }
         get.finish_directories();
         get.report.refused.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(get.report)
+        let report = get.report;
+        fetcher.end()?;
+        Ok(report)
     }
 
     /// Writes a document's content to a stream. Gives how many bytes.
@@ -104,6 +106,7 @@ impl Vault {
         }
         let fetcher = Fetcher::new(self, &bucket);
         fetcher.write_content(&body, out, progress)?;
+        fetcher.end()?;
         Ok(body.metadata.size)
     }
 

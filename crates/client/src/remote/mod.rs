@@ -197,6 +197,11 @@ impl Remote {
         self.0.counters.read()
     }
 
+    /// The same since the last call: each byte is given once, for those who keep count.
+    pub(crate) fn take_traffic(&self) -> Traffic {
+        self.0.counters.take()
+    }
+
     /// The session in use for this key and chain, or a place for it.
     fn current(&self, key: PublicKey, chain: ChainHash) -> Current {
         let mut sessions = self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,8 +5,8 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,23 @@ pub(super) struct Counters {
     sent: AtomicU64,
     received: AtomicU64,
     requests: AtomicU64,
+    /// What was taken by [`Self::take`].
+    taken: Mutex<Traffic>,
 }
 
 impl Counters {
+    /// What came since it was taken last.
+    pub(super) fn take(&self) -> Traffic {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.read();
+        let before = std::mem::replace(&mut *taken, now);
+        Traffic {
+            bytes_sent: now.bytes_sent - before.bytes_sent,
+            bytes_received: now.bytes_received - before.bytes_received,
+            requests: now.requests - before.requests,
+        }
+    }
+
     pub(super) fn count_request(&self) {
         self.requests.fetch_add(1, Ordering::Relaxed);
     }

@@ -454,8 +454,6 @@ pub struct SyncState {
     pub requests: u64,
     /// Bytes sent by this device.
     pub bytes_sent: u64,
-    /// Sealed chunk bytes sent by this device.
-    pub chunk_bytes_sent: u64,
     /// Exchanges since the whole sets were compared.
     pub since_compared: u64,
     /// Whether the sets differed when last compared.
@@ -464,15 +462,15 @@ pub struct SyncState {
 
 impl Row for SyncState {
     fn write(&self, w: &mut Writer) {
-        w.array(8).option(self.cursor, |w, cursor| {
+        w.array(7).option(self.cursor, |w, cursor| {
             w.array(2).bytes(&cursor.log).uint(cursor.at);
         });
         w.uint(self.pushed).uint(self.synced).uint(self.requests).uint(self.bytes_sent);
-        w.uint(self.chunk_bytes_sent).uint(self.since_compared).bool(self.differs);
+        w.uint(self.since_compared).bool(self.differs);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
-        r.array_exact(8)?;
+        r.array_exact(7)?;
         Ok(Self {
             cursor: r.option(|r| {
                 r.array_exact(2)?;
@@ -482,7 +480,6 @@ impl Row for SyncState {
             synced: r.uint()?,
             requests: r.uint()?,
             bytes_sent: r.uint()?,
-            chunk_bytes_sent: r.uint()?,
             since_compared: r.uint()?,
             differs: r.bool()?,
         })

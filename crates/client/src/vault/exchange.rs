@@ -21,12 +21,15 @@ use strongroom_wire::frame::{self, Area, Frame};
 use strongroom_wire::ids::{AuthorKey, DocumentTag, EntryId};
 use strongroom_wire::limits::{HEADER_LEN_MAX, ROOT_CAPABILITY_AGE_SECS};
 
+use strongroom_store::CommitError;
+
 use super::documents::{SETTINGS, decode_settings};
 use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Progress, Stage};
 use crate::random::SystemRng;
 use crate::remote::{Options, ProviderUrl, Remote, RemoteError, Session};
+use crate::replica::damaged_row;
 use crate::replica::index::{Intake, Taken};
 use crate::replica::keys::{self, BucketNo};
 use crate::replica::rows::{RemoteRecord, Row, SyncState};
@@ -116,7 +119,6 @@ impl Vault {
         let (mut refused, mut looking) = (None, false);
         let mut repeated = 0_u64;
         loop {
-            let before = session.remote().traffic();
             let (body, sent, upto) = if looking {
                 let nothing = SyncState { pushed: self.replica.tip(bucket.no())?.last_no, ..state };
                 (self.push_body(bucket, &nothing)?.0, 0, state.pushed)
@@ -144,9 +146,8 @@ impl Vault {
             if std::mem::take(&mut looking) && bucket.record.instance == instance {
                 return Err(refused.take().map_or_else(Error::cancelled, Into::into));
             }
-            let traffic = session.remote().traffic();
-            state.requests += traffic.requests - before.requests;
-            state.bytes_sent += traffic.bytes_sent - before.bytes_sent;
+            // With the chunks that went before.
+            add_traffic(&mut state, session.remote());
             state.cursor = answer.cursor;
             let tip = self.replica.tip(bucket.no())?;
             let pending = state.pushed < tip.last_no;
@@ -202,6 +203,23 @@ impl Vault {
         let mut batch = strongroom_store::Batch::new();
         batch.put(keys::sync(bucket.no(), remote.no), state.encode());
         Ok(self.replica.rows().commit(batch)?)
+    }
+
+    /// Keeps count of requests about a bucket that no exchange followed.
+    pub(crate) fn note_traffic(&self, bucket: &Bucket, session: &Session) -> Result<()> {
+        let Some(remote) = self.remote_records()?.into_iter().next() else { return Ok(()) };
+        let key = keys::sync(bucket.no(), remote.no);
+        let Some(before) = self.replica.rows().get(&key)? else { return Ok(()) };
+        let mut state = SyncState::decode(&before).map_err(|_| damaged_row())?;
+        add_traffic(&mut state, session.remote());
+        let mut batch = strongroom_store::Batch::new();
+        batch.expect_equals(key.clone(), before);
+        batch.put(key, state.encode());
+        match self.replica.rows().commit(batch) {
+            // Another process exchanged meanwhile: what it noted is worth more than this count.
+            Err(CommitError::Conflict { .. }) => Ok(()),
+            done => Ok(done?),
+        }
     }
 
     /// Frames with entries the provider lacks, at most [`PUSH_LEN`] bytes of them.
@@ -558,6 +576,12 @@ fn header_of(bytes: &[u8]) -> Result<(Header, bool)> {
     r.array_exact(4)?;
     let header = Header::decode(r.bytes(HEADER_LEN_MAX)?)?;
     Ok((header, !r.bytes(64)?.is_empty()))
+}
+
+fn add_traffic(state: &mut SyncState, remote: &Remote) {
+    let traffic = remote.take_traffic();
+    state.requests += traffic.requests;
+    state.bytes_sent += traffic.bytes_sent;
 }
 
 fn read_answer(frames: Vec<Frame>) -> Result<Answer> {

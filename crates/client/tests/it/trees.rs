@@ -229,3 +229,19 @@ fn what_was_cut_short_is_forgotten_when_its_source_is_gone() {
     alice.vault.sync(&Quiet).unwrap();
     assert_eq!(alice.vault.status(false).unwrap().uploads, []);
 }
+
+#[test]
+fn what_the_provider_saw_counts_chunks_both_ways() {
+    let provider = Provider::start();
+    let alice = Device::at(&provider);
+    let source = alice.write("large", noise(5 * PIECE, 6));
+    put(&alice.vault, &source, "/large");
+    let sent = &alice.vault.privacy().unwrap()[0];
+    assert!(sent.bytes_sent > 5 * PIECE as u64, "{sent:?}");
+
+    let other = Device::recovered(&provider.url, &alice.phrase);
+    let before = other.vault.privacy().unwrap()[0].requests;
+    get(&other.vault, "/large", &other.path("back"));
+    let after = other.vault.privacy().unwrap()[0].requests;
+    assert!(after >= before + 5, "{before}, {after}");
+}
