@@ -145,9 +145,9 @@ impl Vault {
             if !recursive && !below.is_empty() {
                 return Err(Error::new(
                     ErrorKind::Usage,
-                    format!("{place} is a directory with {} documents in it", below.len()),
+                    format!("{place} is a directory and not empty (documents: {})", below.len()),
                 )
-                .with_hint("`strongroom rm -r` removes it with all of them"));
+                .with_hint("`strongroom rm -r` removes it with all that is in it"));
             }
             tags.extend(below);
         }
