@@ -46,4 +46,5 @@ pub use place::Place;
 pub use progress::{Progress, Quiet, Stage};
 pub use put::{PutOptions, Source};
 pub use report::*;
+pub use strongroom_core::rotation::Limits as EpochLimits;
 pub use vault::{Passphrase, Phrase, Unlock, Vault};

@@ -55,6 +55,25 @@ pub struct VersionInfo {
     pub mine: bool,
 }
 
+/// One epoch of a bucket, as this device sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EpochInfo {
+    /// The bucket's label.
+    pub bucket: String,
+    /// Its entry.
+    pub epoch: String,
+    /// 1, 2, 3 …; two that were made at the same time have the same.
+    pub number: u64,
+    /// When it was made, by its author's clock.
+    pub made: u64,
+    /// The epochs it follows.
+    pub follows: Vec<String>,
+    /// Whether no other follows it.
+    pub current: bool,
+    /// Whether this device has its key.
+    pub opens: bool,
+}
+
 /// What `put` did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PutReport {

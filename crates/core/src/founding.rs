@@ -14,18 +14,18 @@ use strongroom_seal::kem::KemPublic;
 use strongroom_seal::keys::{DeviceSecret, EpochKey, NameKey, TagKey};
 use strongroom_seal::rng::Rng;
 use strongroom_seal::suite::Suite;
-use strongroom_seal::wrap::{Place, pad_wraps, wrap};
 use strongroom_wire::capability::{
     Actions, Capability, CapabilityChain, CapabilityError, Claims, Target,
 };
 use strongroom_wire::chain::Verified;
-use strongroom_wire::clear::{Clear, Epoch, Floors, Genesis, Member};
+use strongroom_wire::clear::{Clear, Floors, Genesis, Member};
 use strongroom_wire::entry::{Entry, Header, Hlc, Kind};
 use strongroom_wire::ids::{BucketId, CapabilityId, DocumentTag, EntryId, MemberTag, PrincipalId};
 use strongroom_wire::limits::{CAPABILITY_DEPTH_MAX, ROOT_CAPABILITY_AGE_SECS};
 use strongroom_wire::walk::Refusal;
 
-use crate::parts::{DeviceProof, EpochBody, MemberBody};
+use crate::parts::{DeviceProof, MemberBody};
+use crate::rotation::{EpochDraft, Recipient};
 use crate::writer::{self, Author, ChainPosition, Planned, Under};
 
 /// Why a bucket cannot be founded or an author not enrolled.
@@ -288,31 +288,14 @@ fn epoch_entry(
     rng: &mut impl Rng,
 ) -> Result<Entry, FoundingError> {
     let bucket = genesis.id().to_bucket();
-    let place = Place { suite: Suite::DEFAULT, bucket, n: 1 };
-    let mine = wrap(place, keys.key, founder.agree, keys.tag_key, rng)?;
-    let content = keys.key.content(bucket);
-    let clear = Clear::Epoch(Epoch {
-        n: 1,
-        prev: Vec::new(),
-        commit_e: keys.key.commitment().0,
-        commit_ck: content.commitment().0,
-        wraps: pad_wraps(place, vec![mine], rng)?,
-        back: Vec::new(),
-        child: Vec::new(),
-        drop_key: None,
-    })
-    .encode();
-    let body = EpochBody {
-        recipients: vec![keys.tag],
-        name_key: NameKey::from_secret_bytes(&keys.name.to_secret_bytes()),
-    };
+    let me = Recipient { tag: keys.tag, agree: founder.agree, tag_key: keys.tag_key };
+    let draft =
+        EpochDraft { n: 1, before: &[], recipients: &[me], key: keys.key, names: keys.name };
     let mut header = control_header(bucket, Kind::Epoch, &[genesis.id()], genesis.header().hlc);
     header.author = root.public().author();
     header.seq = 1;
     header.prev = genesis.id();
-    let plain = body.encode();
-    let sealed = writer::seal_body(founder.secret, &content, &mut header, &clear, &plain, rng)?;
-    let entry = Entry::assemble(header, clear, sealed);
+    let entry = draft.seal(founder.secret, header, rng)?;
     Ok(writer::sign_entry(entry, |input| root.sign(input)))
 }
 

@@ -1,6 +1,8 @@
 //! L2 · Coming back to a bucket. Takes its control entries and a member's keys; gives the keyring
 //! and what the members say of each other. Must not know: where the entries came from.
 
+use std::collections::BTreeMap;
+
 use strongroom_seal::aead::OpenError;
 use strongroom_seal::epoch::open_back;
 use strongroom_seal::identity::verify_device_proof;
@@ -45,28 +47,55 @@ pub fn epoch_key(
     }
 }
 
-/// Adds to the keyring every earlier epoch that the epochs in it lead back to.
-pub fn walk_back(keyring: &mut Keyring, epochs: &[Verified<Entry>]) -> Result<(), EntryOpenError> {
-    loop {
-        let mut found = Vec::new();
-        for entry in epochs.iter().filter(|entry| keyring.has(&entry.id())) {
-            let Some(key) = keyring.epoch(&entry.id()) else { continue };
-            let history = key.history(keyring.bucket());
-            let clear = epoch_clear(entry)?;
-            for (prev, slot) in clear.prev.iter().zip(&clear.back) {
-                let before = epochs.iter().find(|other| other.id() == *prev);
-                let Some(before) = before.filter(|_| !keyring.has(prev)) else { continue };
-                let commitment = Commitment(epoch_clear(before)?.commit_e);
-                let suite =
-                    Suite::from_byte(entry.header().suite).map_err(|_| EntryOpenError::Suite)?;
-                found.push((*prev, open_back(suite, &history, *prev, commitment, slot)?));
-            }
-        }
-        if found.is_empty() {
-            return Ok(());
-        }
-        for (id, key) in found {
+/// An epoch entry with its clear part, read once.
+struct Known<'a> {
+    entry: &'a Verified<Entry>,
+    clear: Epoch,
+}
+
+/// Adds to the keyring every epoch of these that this member can open. The newest is opened by the
+/// member's wrap, which costs a public-key operation; all before it by the back keys, which cost
+/// none: a device that joins after a thousand epochs opens one wrap. A back slot that does not fit
+/// the commitment of its epoch is passed over (attack A38): that epoch has wraps of its own.
+///
+/// Every epoch is opened at most once, so the walk ends, whatever the entries say.
+pub fn open_epochs(
+    keyring: &mut Keyring,
+    epochs: &[Verified<Entry>],
+    pair: &KemPair,
+    tag_key: Option<&TagKey>,
+) {
+    let known: BTreeMap<EntryId, Known<'_>> = epochs
+        .iter()
+        .filter_map(|entry| Some((entry.id(), Known { entry, clear: epoch_clear(entry).ok()? })))
+        .collect();
+    walk_back(keyring, &known, known.keys().filter(|id| keyring.has(id)).copied().collect());
+    let mut newest_first: Vec<_> = known.iter().map(|(id, it)| (it.clear.n, *id)).collect();
+    newest_first.sort_unstable_by(|a, b| b.cmp(a));
+    for (_, id) in newest_first {
+        let Some(epoch) = known.get(&id).filter(|_| !keyring.has(&id)) else { continue };
+        if let Ok(key) = epoch_key(epoch.entry, pair, tag_key) {
             keyring.add(id, key);
+            walk_back(keyring, &known, vec![id]);
+        }
+    }
+}
+
+/// From these epochs, whose keys are held, to all before them.
+fn walk_back(keyring: &mut Keyring, known: &BTreeMap<EntryId, Known<'_>>, mut from: Vec<EntryId>) {
+    while let Some(id) = from.pop() {
+        let (Some(epoch), Some(key)) = (known.get(&id), keyring.epoch(&id)) else { continue };
+        let Ok(suite) = Suite::from_byte(epoch.entry.header().suite) else { continue };
+        let history = key.history(keyring.bucket());
+        for (prev, slot) in epoch.clear.prev.iter().zip(&epoch.clear.back) {
+            let Some(before) = known.get(prev).filter(|_| !keyring.has(prev)) else { continue };
+            let commitment = Commitment(before.clear.commit_e);
+            let Ok(key) = open_back(suite, &history, *prev, commitment, slot) else { continue };
+            let content = key.content(keyring.bucket()).commitment();
+            if content.matches(&Commitment(before.clear.commit_ck)) {
+                keyring.add(*prev, key);
+                from.push(*prev);
+            }
         }
     }
 }

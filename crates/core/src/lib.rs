@@ -18,5 +18,6 @@ pub mod keyring;
 pub mod merge;
 pub mod names;
 pub mod parts;
+pub mod rotation;
 pub mod tree;
 pub mod writer;

@@ -33,6 +33,13 @@ pub struct ChainPosition {
     pub clock: Hlc,
 }
 
+impl ChainPosition {
+    /// The same place at a transaction's clock: later than anything seen.
+    pub(crate) fn later(self, now: u64) -> Self {
+        Self { clock: Hlc::new(now, 0).after(self.clock), ..self }
+    }
+}
+
 impl Default for ChainPosition {
     /// Before the first entry.
     fn default() -> Self {
@@ -85,16 +92,25 @@ pub struct Planned {
 pub fn seal_transaction(
     author: &Author<'_>,
     under: &Under<'_>,
-    mut planned: Vec<Planned>,
+    planned: Vec<Planned>,
     position: ChainPosition,
     now: u64,
+    rng: &mut impl Rng,
+) -> Result<(Vec<Verified<Entry>>, ChainPosition), SealError> {
+    seal_at(author, under, planned, position.later(now), rng)
+}
+
+/// Seals a transaction, or the rest of one, at the clock of this position.
+pub(crate) fn seal_at(
+    author: &Author<'_>,
+    under: &Under<'_>,
+    mut planned: Vec<Planned>,
+    mut position: ChainPosition,
     rng: &mut impl Rng,
 ) -> Result<(Vec<Verified<Entry>>, ChainPosition), SealError> {
     rng.shuffle(&mut planned);
     // Stable: within control and content the random order stays.
     planned.sort_by_key(|plan| !plan.kind.is_control());
-    let hlc = Hlc::new(now, 0).after(position.clock);
-    let mut position = ChainPosition { clock: hlc, ..position };
     let last = planned.len().saturating_sub(1);
     let mut entries = Vec::with_capacity(planned.len());
     let mut unsigned = (0, 0);

@@ -15,6 +15,8 @@ use crate::chain::Verified;
 use crate::clear::{Clear, Genesis, Member, Revoke, RevokeTarget};
 use crate::entry::{Entry, Header, Hlc, Kind};
 use crate::ids::{BucketId, CapabilityId, DocumentTag, EntryId, MemberTag};
+use crate::limits::PARENTS_MAX;
+use crate::past::Pasts;
 
 /// Why an entry does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -61,6 +63,7 @@ pub struct Control {
     entries: BTreeMap<EntryId, Hlc>,
     heads: BTreeSet<EntryId>,
     epochs: BTreeMap<EntryId, EpochInfo>,
+    pasts: Pasts,
     capabilities: HashMap<CapabilityId, Capability>,
     grants: HashMap<CapabilityId, Grant>,
     deactivated: Option<Hlc>,
@@ -83,6 +86,7 @@ impl Control {
             entries: BTreeMap::from([(id, header.hlc)]),
             heads: BTreeSet::from([id]),
             epochs: BTreeMap::new(),
+            pasts: Pasts::default(),
             capabilities: HashMap::new(),
             grants: HashMap::new(),
             deactivated: None,
@@ -104,9 +108,20 @@ impl Control {
         self.entries.contains_key(id)
     }
 
-    /// Entries of the control log nothing follows: the parents of the next one.
+    /// Entries of the control log that nothing follows.
     pub fn heads(&self) -> Vec<EntryId> {
         self.heads.iter().copied().collect()
+    }
+
+    /// What the next control entry names as its parents: all heads, or the latest 16 of them; the
+    /// others stay heads, and are named by the one after. Ascending.
+    pub fn parents(&self) -> Vec<EntryId> {
+        let mut heads: Vec<_> =
+            self.heads.iter().map(|id| (self.entries.get(id).copied(), *id)).collect();
+        heads.sort_unstable_by(|a, b| b.cmp(a));
+        let mut parents: Vec<_> = heads.into_iter().take(PARENTS_MAX).map(|(_, id)| id).collect();
+        parents.sort_unstable();
+        parents
     }
 
     /// The newest clock in the log.
@@ -126,9 +141,10 @@ impl Control {
         self.epochs.keys().filter(|id| !followed.contains(id)).copied().collect()
     }
 
-    /// Whether some epoch follows this one.
+    /// Whether something that follows this epoch has a revoke in its past that it has not. A
+    /// renewal makes nothing stale: it takes nobody out.
     pub fn is_stale(&self, epoch: &EntryId) -> bool {
-        self.epochs.values().any(|other| other.prev.contains(epoch))
+        self.pasts.is_stale(epoch)
     }
 
     /// Whether the bucket takes `pull` only.
@@ -201,9 +217,11 @@ impl Control {
             }
         }
         let clear = Clear::decode(header.kind, entry.clear()).map_err(|_| ControlError::Form)?;
+        let mut prev = Vec::new();
         match clear {
             Clear::Epoch(epoch) => {
                 self.may(header)?;
+                prev.clone_from(&epoch.prev);
                 let info = EpochInfo { n: epoch.n, prev: epoch.prev, hlc: header.hlc };
                 self.check_epoch(&info)?;
                 self.epochs.insert(entry.id(), info);
@@ -215,6 +233,14 @@ impl Control {
                 self.deactivated = Some(first);
             }
             _ => return Err(ControlError::Form),
+        }
+        let id = entry.id();
+        let names = header.parents.iter().chain([&header.epoch]).chain(&prev);
+        self.pasts.insert(id, names, header.kind == Kind::Revoke);
+        if header.kind == Kind::Epoch {
+            let epochs = &self.epochs;
+            let prev_of = |id: &EntryId| epochs.get(id).map_or(&[][..], |it| it.prev.as_slice());
+            self.pasts.follow(id, &prev, prev_of);
         }
         for parent in &header.parents {
             self.heads.remove(parent);

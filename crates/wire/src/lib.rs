@@ -26,6 +26,7 @@ pub mod heads;
 pub mod http_signature;
 pub mod ids;
 pub mod limits;
+mod past;
 pub mod problem;
 pub mod recovery;
 pub mod session;

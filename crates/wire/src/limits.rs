@@ -60,6 +60,12 @@ pub const EPOCH_WRAPS_MAX: usize = 512;
 /// Back keys in one epoch, and epochs it may follow.
 pub const EPOCH_PREV_MAX: usize = 16;
 
+/// Milliseconds after which an epoch's key has been in use for long enough: 90 days.
+pub const EPOCH_AGE_MS: u64 = 90 * 24 * 3_600 * 1_000;
+
+/// Entries after which an epoch's key has sealed enough. It may be more by one transaction.
+pub const EPOCH_ENTRIES: u64 = 10_000;
+
 /// Child slots in one epoch.
 pub const EPOCH_CHILDREN_MAX: usize = 1_024;
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use strongroom_core::document::{Content, DocumentType, Metadata, VersionBody};
 use strongroom_core::keyring::Keyring;
 use strongroom_core::parts::encode_reason;
-use strongroom_core::writer::{self, Author, Planned, Under};
+use strongroom_core::writer::{Planned, Under};
 use strongroom_seal::identity::AuthorSigningKey;
 use strongroom_seal::keys::{EpochKey, NameKey};
 use strongroom_wire::capability::{Capability, CapabilityChain};
@@ -17,7 +17,6 @@ use strongroom_wire::ids::{CapabilityId, DocumentTag, EntryId};
 use super::Vault;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
-use crate::random::SystemRng;
 use crate::replica::index::{Intake, Taken};
 use crate::replica::keys::BucketNo;
 use crate::replica::rows::{BucketRecord, DocumentRow, Stamp, capability_id};
@@ -90,11 +89,10 @@ impl Bucket {
             .map_err(|_| Error::damaged("the member's capabilities on this device"))
     }
 
-    /// Where it is written now.
-    pub fn under(&self) -> Result<Under<'_>> {
-        let epoch = self.record.current_epoch;
+    /// Where it is written, under an epoch that is held here.
+    pub fn under(&self, epoch: EntryId) -> Result<Under<'_>> {
         let content = self.keyring.content(&epoch).ok_or_else(|| {
-            Error::new(ErrorKind::Locked, "this device has no key of the bucket's current epoch")
+            Error::new(ErrorKind::Locked, "this device has no key of an epoch of this bucket")
                 .with_hint("`strongroom sync` fetches it, if you are still a member")
         })?;
         Ok(Under { bucket: self.record.id, epoch, content })
@@ -237,24 +235,13 @@ impl Vault {
         let mut intake = Intake::start(&self.replica, bucket.no())?;
         let tags: Vec<_> = planned.iter().map(|plan| plan.document).collect();
         intake.expect(&tags)?;
-        self.still_this_author(bucket)?;
-        let author = Author {
-            device: &self.secrets.secret,
-            key: &bucket.author,
-            capability: bucket.capability(),
-        };
-        let (entries, _) = writer::seal_transaction(
-            &author,
-            &bucket.under()?,
-            planned.to_vec(),
-            intake.tip().position,
-            self.clock.now_millis(),
-            &mut SystemRng,
-        )?;
+        let entries = self.seal(bucket, planned.to_vec(), true, &mut intake)?;
         let mut ids = HashMap::with_capacity(entries.len());
         for entry in entries {
             let tag = entry.header().document;
-            ids.insert(tag, entry.id());
+            if !entry.header().kind.is_control() {
+                ids.insert(tag, entry.id());
+            }
             let (said, stamp) = facts.get(&tag).cloned().unwrap_or((None, None));
             intake.add(Taken { entry, facts: said, stamp }, true)?;
         }

@@ -6,7 +6,7 @@ use std::io::Read;
 use strongroom_core::document::DocumentType;
 use strongroom_core::founding::{Founded, Founder, found};
 use strongroom_core::parts::encode_reason;
-use strongroom_core::writer::{self, Author, Planned};
+use strongroom_core::writer::Planned;
 use strongroom_seal::kem::KemPublic;
 use strongroom_seal::recovery::wrap_root_key;
 use strongroom_seal::suite::Suite;
@@ -202,13 +202,14 @@ impl Vault {
     }
 
     fn write_deactivation(&self, bucket: &mut Bucket) -> Result<()> {
-        let control = self
-            .control(bucket)?
-            .ok_or_else(|| Error::damaged("the bucket's control log is missing"))?;
+        let _lock = self.replica.lock_bucket(bucket.no())?;
+        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+            *bucket = Bucket::open(record, self);
+        }
         let planned = Planned {
             document: DocumentTag::ZERO,
             kind: Kind::Revoke,
-            parents: control.heads(),
+            parents: self.standing(bucket)?.control.parents(),
             generation: 0,
             clear: Clear::Revoke(Revoke {
                 targets: vec![RevokeTarget::Bucket],
@@ -217,21 +218,9 @@ impl Vault {
             .encode(),
             plain: encode_reason("deactivated"),
         };
-        let _lock = self.replica.lock_bucket(bucket.no())?;
         let mut intake = Intake::start(&self.replica, bucket.no())?;
-        let author = Author {
-            device: &self.secrets.secret,
-            key: &bucket.author,
-            capability: bucket.capability(),
-        };
-        let (entries, _) = writer::seal_transaction(
-            &author,
-            &bucket.under()?,
-            vec![planned],
-            intake.tip().position,
-            self.clock.now_millis(),
-            &mut SystemRng,
-        )?;
+        // Nothing comes after it, so no epoch is made for it.
+        let entries = self.seal(bucket, vec![planned], false, &mut intake)?;
         for entry in entries {
             intake.add(Taken { entry, facts: None, stamp: None }, true)?;
         }

@@ -9,21 +9,22 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use strongroom_core::document::{Content, VersionBody};
+use strongroom_core::joining;
 use strongroom_seal::identity::{MemberSigningKey, VaultSigningKey};
 use strongroom_seal::rng::Rng;
 use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
-use strongroom_wire::cbor::Reader;
 use strongroom_wire::chain::{Tip as AuthorTip, Verified, authenticate};
 use strongroom_wire::control::Control;
-use strongroom_wire::entry::{Entry, Header, Kind};
+use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::format::FORMAT;
 use strongroom_wire::frame::{self, Area, Frame};
 use strongroom_wire::ids::{AuthorKey, DocumentTag, EntryId};
-use strongroom_wire::limits::{HEADER_LEN_MAX, ROOT_CAPABILITY_AGE_SECS};
+use strongroom_wire::limits::ROOT_CAPABILITY_AGE_SECS;
 
 use strongroom_store::CommitError;
 
 use super::documents::{SETTINGS, decode_settings};
+use super::frames::{header_of, read_answer, signed_prefix};
 use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Progress, Stage};
@@ -55,15 +56,6 @@ pub struct Exchanged {
 /// Entries that are known already, which an answer may bring beyond what is on this device, before
 /// its list counts as endless.
 const REPEATED_MAX: u64 = 65_536;
-
-/// What was read of one answer.
-struct Answer {
-    entries: Vec<Entry>,
-    cursor: Option<frame::Cursor>,
-    more: bool,
-    count: u64,
-    fingerprint: [u8; 16],
-}
 
 impl Vault {
     /// The provider of this record, connected and pinned. Connections are kept while the vault is
@@ -141,7 +133,19 @@ impl Vault {
             done.sent += sent;
             progress.advance(sent, 0);
             let (instance, came) = (bucket.record.instance, answer.entries.len() as u64);
-            let received = self.take_in(bucket, answer.entries, &mut state, upto)?;
+            let taken = self.take_in(bucket, answer.entries, &mut state, upto);
+            let received = match taken {
+                // The cursor may be one of another history: what lies between it and what came is
+                // asked for once, before anything is said of it.
+                Err(error) if error.kind() == ErrorKind::Damaged && state.cursor.is_some() => {
+                    if std::mem::replace(&mut from_start, true) {
+                        return Err(error);
+                    }
+                    (state.cursor, state.pushed) = (None, 0);
+                    continue;
+                }
+                taken => taken?,
+            };
             done.received += received;
             if std::mem::take(&mut looking) && bucket.record.instance == instance {
                 return Err(refused.take().map_or_else(Error::cancelled, Into::into));
@@ -325,6 +329,9 @@ impl Vault {
         let count = verified.len() as u64;
         let mut control = self.control(bucket)?;
         let mut taken = HashSet::new();
+        let log: Vec<Verified<Entry>> =
+            verified.iter().filter(|entry| entry.header().kind.is_control()).cloned().collect();
+        self.open_epochs(bucket, &log)?;
         for entry in verified {
             self.check_parents(b, &entry, &taken)?;
             let facts = self.judge(bucket, &mut control, &entry)?;
@@ -332,6 +339,9 @@ impl Vault {
             let own = entry.header().author == bucket.author.author();
             met_itself |= own;
             intake.add(Taken { entry, facts, stamp: None }, own)?;
+        }
+        if !log.is_empty() {
+            self.settle_epochs(bucket, &log, intake.tip().position.clock)?;
         }
         let record_key = keys::bucket(bucket.record.id);
         let sealed = self.replica.seal(&record_key, &bucket.record)?;
@@ -431,7 +441,7 @@ impl Vault {
         };
         if header.kind.is_control() {
             log.insert(entry).map_err(refuse)?;
-            self.take_control(bucket, log, entry)?;
+            self.take_control(bucket, log.is_deactivated(), entry)?;
             return Ok(None);
         }
         log.judge(header).map_err(refuse)?;
@@ -455,26 +465,19 @@ impl Vault {
     fn take_control(
         &self,
         bucket: &mut Bucket,
-        log: &Control,
+        deactivated: bool,
         entry: &Verified<Entry>,
     ) -> Result<()> {
-        use strongroom_core::joining;
-        use strongroom_seal::keys::TagKey;
         match entry.header().kind {
             Kind::Epoch => {
-                let tag_key = TagKey::from_secret_bytes(&bucket.record.tag_key);
-                let pair = self.secrets.agree.pair();
-                let Ok(key) = joining::epoch_key(entry, &pair, Some(&tag_key)) else {
-                    return Ok(());
-                };
-                bucket.record.epochs.push((entry.id(), key.to_secret_bytes()));
-                bucket.keyring.add(entry.id(), key);
-                let body = joining::epoch_body(&bucket.keyring, entry)?;
-                bucket.record.name_key = body.name_key.to_secret_bytes();
-                bucket.names = body.name_key;
-                let current = log.current_epochs();
-                if let Some(epoch) = current.iter().rev().find(|id| bucket.keyring.has(id)) {
-                    bucket.record.current_epoch = *epoch;
+                // The first says what the name key is for good. One that says otherwise is not
+                // fresh: nobody seals under it, and no tag moves.
+                let unknown = *bucket.record.name_key == [0; 32];
+                if let Ok(body) = joining::epoch_body(&bucket.keyring, entry)
+                    && unknown
+                {
+                    bucket.record.name_key = body.name_key.to_secret_bytes();
+                    bucket.names = body.name_key;
                 }
             }
             Kind::Member => {
@@ -491,7 +494,7 @@ impl Vault {
                     bucket.record.tag_key = key.to_secret_bytes();
                 }
             }
-            Kind::Revoke => bucket.record.deactivated = log.is_deactivated(),
+            Kind::Revoke => bucket.record.deactivated = deactivated,
             _ => {}
         }
         Ok(())
@@ -551,62 +554,8 @@ pub(crate) fn loss(url: &str, bucket: &str) -> String {
     )
 }
 
-/// How many of these encoded entries, from the first on, can be sent by themselves: up to the last
-/// place at which every author's newest entry carries a signature.
-fn signed_prefix(entries: &[Vec<u8>]) -> Result<usize> {
-    let mut open: HashSet<AuthorKey> = HashSet::new();
-    let mut good = 0;
-    for (at, bytes) in entries.iter().enumerate() {
-        let (Header { author, .. }, signed) = header_of(bytes)?;
-        if signed {
-            open.remove(&author);
-        } else {
-            open.insert(author);
-        }
-        if open.is_empty() {
-            good = at + 1;
-        }
-    }
-    Ok(good)
-}
-
-/// The header of an encoded entry, and whether it carries a signature; without hashing its body.
-fn header_of(bytes: &[u8]) -> Result<(Header, bool)> {
-    let mut r = Reader::new(bytes);
-    r.array_exact(4)?;
-    let header = Header::decode(r.bytes(HEADER_LEN_MAX)?)?;
-    Ok((header, !r.bytes(64)?.is_empty()))
-}
-
 fn add_traffic(state: &mut SyncState, remote: &Remote) {
     let traffic = remote.take_traffic();
     state.requests += traffic.requests;
     state.bytes_sent += traffic.bytes_sent;
-}
-
-fn read_answer(frames: Vec<Frame>) -> Result<Answer> {
-    let mut answer =
-        Answer { entries: Vec::new(), cursor: None, more: false, count: 0, fingerprint: [0; 16] };
-    let (mut told, mut done) = (false, false);
-    for frame in frames {
-        match frame {
-            Frame::Entries(mut entries) => answer.entries.append(&mut entries),
-            Frame::CursorIs { cursor, more } => {
-                told = true;
-                answer.cursor = cursor;
-                answer.more = more;
-            }
-            Frame::Done { count, fingerprint } => {
-                done = true;
-                answer.count = count;
-                answer.fingerprint = fingerprint;
-            }
-            _ => return Err(RemoteError::Protocol("an exchange's answer has other frames").into()),
-        }
-    }
-    if told && done {
-        Ok(answer)
-    } else {
-        Err(RemoteError::Protocol("an exchange's answer lacks its cursor or its end").into())
-    }
 }

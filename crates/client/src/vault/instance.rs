@@ -10,25 +10,36 @@ use std::collections::HashMap;
 
 use strongroom_core::document::Metadata;
 use strongroom_core::founding::{Enrolled, Enrolment, Founder, enrol};
+use strongroom_core::keyring::Keyring;
 use strongroom_core::writer::{Author, Planned, seal_transaction};
 use strongroom_seal::identity::MemberSigningKey;
 use strongroom_wire::chain::{Tip, Verified, authenticate};
 use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::ids::EntryId;
 
+use super::renew::Standing;
 use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::random::SystemRng;
 use crate::replica::index::{Intake, Taken};
 use crate::replica::keys;
-use crate::replica::rows::BucketRecord;
+
+/// How entries are sealed again.
+struct Again<'a> {
+    /// Opens what they were sealed under.
+    keyring: &'a Keyring,
+    /// What they are sealed under now.
+    epoch: EntryId,
+    /// What a control entry follows.
+    heads: &'a [EntryId],
+}
 
 impl Vault {
     /// This device as an author of the bucket, under the instance its record names.
     pub(crate) fn enrolled(
         &self,
         bucket: &Bucket,
-        heads: &[EntryId],
+        standing: &Standing,
         clock: Hlc,
     ) -> Result<Enrolled> {
         let agree = self.secrets.agree.pair().public();
@@ -46,22 +57,11 @@ impl Vault {
             member: &member,
             chain: &bucket.member_chain()?,
             tag: bucket.names.member_tag(self.secrets.principal),
-            heads,
+            heads: &standing.control.parents(),
             clock,
         };
-        enrol(&enrolment, &bucket.under()?, &mut SystemRng)
+        enrol(&enrolment, &bucket.under(standing.epoch_to_join(bucket)?)?, &mut SystemRng)
             .map_err(|e| Error::new(ErrorKind::Other, e.to_string()))
-    }
-
-    /// Another process may have retired the instance this bucket was opened with; what it would
-    /// write now would stand in nobody's chain.
-    pub(crate) fn still_this_author(&self, bucket: &Bucket) -> Result<()> {
-        let record: Option<BucketRecord> = self.replica.get(&keys::bucket(bucket.record.id))?;
-        if record.is_some_and(|record| record.instance != bucket.record.instance) {
-            let what = "this device was brought back from a backup and has just found out";
-            return Err(Error::new(ErrorKind::Other, what).with_hint("run it again"));
-        }
-        Ok(())
     }
 
     /// Retires this device's author in a bucket and enrols the next. The bucket must be locked.
@@ -69,22 +69,22 @@ impl Vault {
         if bucket.record.deactivated || bucket.record.author_capability.is_empty() {
             return Ok(());
         }
-        let heads = self.control(bucket)?.map(|control| control.heads()).unwrap_or_default();
+        let standing = self.standing(bucket)?;
         let mut intake = Intake::start(&self.replica, bucket.no())?;
-        self.enrol_next(bucket, &heads, &mut intake)?;
+        self.enrol_next(bucket, &standing, &mut intake)?;
         intake.commit().map(drop)
     }
 
     fn enrol_next(
         &self,
         bucket: &mut Bucket,
-        heads: &[EntryId],
+        standing: &Standing,
         intake: &mut Intake<'_>,
     ) -> Result<()> {
         let mut record = bucket.record.clone();
         record.instance += 1;
         let mut next = Bucket::open(record, self);
-        let enrolled = self.enrolled(&next, heads, intake.tip().position.clock)?;
+        let enrolled = self.enrolled(&next, standing, intake.tip().position.clock)?;
         next.record.author_capability = enrolled.capability.bytes().to_vec();
         let key = keys::bucket(next.record.id);
         let row = self.replica.seal(&key, &next.record)?;
@@ -129,20 +129,35 @@ impl Vault {
         let author = bucket.author.author();
         let mut intake = Intake::replace(&self.replica, bucket.no())?;
         intake.absorb_up_to(self.clock.horizon());
-        let (mut control, mut again) = (None, Vec::new());
+        let (mut control, mut again, mut log) = (None, Vec::new(), Vec::new());
         for entry in self.all_entries(bucket)? {
             if entry.header().author == author && entry.header().seq >= seq {
                 again.push(entry);
                 continue;
             }
             let facts = self.judge(bucket, &mut control, &entry)?;
+            if entry.header().kind.is_control() {
+                log.push(entry.clone());
+            }
             intake.add(Taken { entry, facts, stamp: None }, false)?;
         }
-        let heads = control.map(|control| control.heads()).unwrap_or_default();
-        self.enrol_next(bucket, &heads, &mut intake)?;
+        let standing = Standing::of(&log, self.followed(intake.tip().position.clock))?;
+        // An epoch that nobody has heard of goes with the entry that made it: what it sealed is
+        // opened with its key once more, and sealed under one that stays.
+        let dropped: Vec<Verified<Entry>> =
+            again.extract_if(.., |entry| entry.header().kind == Kind::Epoch).collect();
+        let gone = |id: &EntryId| dropped.iter().any(|entry| entry.id() == *id);
+        bucket.record.epochs.retain(|(id, _)| !gone(id));
+        let before = std::mem::replace(bucket, Bucket::open(bucket.record.clone(), self));
+        bucket.record.current_epoch = standing.only_epoch(bucket);
+        let epoch = standing.epoch_to_join(bucket)?;
+        self.enrol_next(bucket, &standing, &mut intake)?;
+        let heads = vec![intake.tip().position.prev];
+        let again_under = Again { keyring: &before.keyring, epoch, heads: &heads };
         let mut renamed = HashMap::new();
         for old in again {
-            let (entry, facts) = self.sealed_again(bucket, &old, &renamed, &intake)?;
+            let (entry, facts) =
+                self.sealed_again(bucket, &old, &again_under, &renamed, &intake)?;
             renamed.insert(old.id(), entry.id());
             intake.add(Taken { entry, facts, stamp: None }, true)?;
         }
@@ -154,6 +169,7 @@ impl Vault {
         &self,
         bucket: &Bucket,
         old: &Verified<Entry>,
+        again: &Again<'_>,
         renamed: &HashMap<EntryId, EntryId>,
         intake: &Intake<'_>,
     ) -> Result<(Verified<Entry>, Option<Metadata>)> {
@@ -165,11 +181,16 @@ impl Vault {
                 .with_hint("`strongroom recover` into another directory makes a new device"));
         }
         let facts = match header.kind {
-            Kind::Version => Some(bucket.keyring.open_version(old)?.metadata),
+            Kind::Version => Some(again.keyring.open_version(old)?.metadata),
             _ => None,
         };
         let now = |id: &EntryId| renamed.get(id).copied().unwrap_or(*id);
-        let mut parents: Vec<EntryId> = header.parents.iter().map(now).collect();
+        // A control entry may have followed an epoch that is gone.
+        let mut parents: Vec<EntryId> = if header.kind.is_control() {
+            again.heads.to_vec()
+        } else {
+            header.parents.iter().map(now).collect()
+        };
         parents.sort_unstable();
         let planned = Planned {
             document: header.document,
@@ -177,7 +198,7 @@ impl Vault {
             parents,
             generation: header.generation,
             clear: old.clear().to_vec(),
-            plain: bucket.keyring.open(old)?.to_vec(),
+            plain: again.keyring.open(old)?.to_vec(),
         };
         let author = Author {
             device: &self.secrets.secret,
@@ -186,7 +207,7 @@ impl Vault {
         };
         let (entries, _) = seal_transaction(
             &author,
-            &bucket.under()?,
+            &bucket.under(again.epoch)?,
             vec![planned],
             intake.tip().position,
             self.clock.now_millis(),

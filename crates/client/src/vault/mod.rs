@@ -7,17 +7,20 @@ mod create;
 mod documents;
 mod edit;
 mod exchange;
+mod frames;
 mod instance;
 mod list;
 mod paths;
 mod privacy;
 mod provider;
 mod recover;
+mod renew;
 mod status;
 mod verify;
 
 use std::sync::{Arc, OnceLock};
 
+use strongroom_core::rotation::Limits as EpochLimits;
 use strongroom_store::{Files, Rows, Sqlite};
 use zeroize::Zeroizing;
 
@@ -86,6 +89,7 @@ pub struct Vault {
     pub(crate) replica: Replica,
     pub(crate) cache: Files,
     pub(crate) clock: Clock,
+    pub(crate) epoch_limits: EpochLimits,
     runtime: OnceLock<Runtime>,
     remotes: std::sync::Mutex<Vec<(u32, Remote)>>,
 }
@@ -147,6 +151,7 @@ impl Vault {
             replica,
             cache,
             clock: Clock::default(),
+            epoch_limits: EpochLimits::default(),
             runtime: OnceLock::new(),
             remotes: std::sync::Mutex::new(Vec::new()),
         })

@@ -147,13 +147,10 @@ impl Vault {
 
     /// One entry that makes this device an author in a bucket.
     pub(crate) fn enrol_here(&self, bucket: &mut Bucket) -> Result<()> {
-        let control = self
-            .control(bucket)?
-            .ok_or_else(|| Error::damaged("the bucket's control log is missing"))?;
         let _lock = self.replica.lock_bucket(bucket.no())?;
         let mut intake = Intake::start(&self.replica, bucket.no())?;
         let clock = intake.tip().position.clock;
-        let enrolled = self.enrolled(bucket, &control.heads(), clock)?;
+        let enrolled = self.enrolled(bucket, &self.standing(bucket)?, clock)?;
         bucket.record.author_capability = enrolled.capability.bytes().to_vec();
         let key = keys::bucket(bucket.record.id);
         let row = self.replica.seal(&key, &bucket.record)?;

@@ -6,6 +6,7 @@
 mod blindness;
 mod damage;
 mod devices;
+mod epochs;
 mod faults;
 mod getting;
 mod kills;

@@ -1,22 +1,20 @@
 //! Stories of coming back to a bucket: what opens, and who is not believed.
 
-use strongroom_core::joining::{epoch_body, epoch_key, member_facts, walk_back};
+use strongroom_core::joining::{epoch_body, epoch_key, member_facts, open_epochs};
 use strongroom_core::keyring::{EntryOpenError, Keyring};
 use strongroom_core::parts::{DeviceProof, MemberBody};
 use strongroom_core::writer::{ChainPosition, Planned, seal_transaction};
 use strongroom_seal::aead::OpenError;
-use strongroom_seal::epoch::seal_back;
 use strongroom_seal::identity::device_proof;
 use strongroom_seal::keys::{EpochKey, TagKey};
 use strongroom_seal::rng::{DangerSeeded, Rng};
-use strongroom_seal::suite::Suite;
 use strongroom_wire::capability::{Capability, Claims};
 use strongroom_wire::chain::Verified;
-use strongroom_wire::clear::{Clear, Epoch, Member};
-use strongroom_wire::entry::{Entry, Header, Kind};
+use strongroom_wire::clear::{Clear, Member};
+use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::ids::{DocumentTag, EntryId, MemberTag, PublicKey};
 
-use crate::alices::{ALICE, BOB, Home, NOW, Person, again};
+use crate::alices::{ALICE, BOB, Forged, Home, NOW, Person, again, no_wraps};
 
 const REFUSED: EntryOpenError = EntryOpenError::Open(OpenError);
 
@@ -149,28 +147,9 @@ fn a_member_entry_is_believed_only_with_its_own_tag_and_its_devices_proof() {
     }
 }
 
-/// A later epoch by the root key, as a rotation would make it.
+/// A later epoch by the root key, of which nobody has a wrap.
 fn next_epoch(home: &Home, key: &EpochKey, n: u64, before: &[(EntryId, &EpochKey)]) -> Entry {
-    let bucket = home.founded.bucket;
-    let history = key.history(bucket);
-    let mut before = before.to_vec();
-    before.sort_by_key(|(id, _)| *id);
-    let back = before
-        .iter()
-        .map(|(id, old)| seal_back(Suite::DEFAULT, &history, *id, old).unwrap())
-        .collect();
-    let clear = Clear::Epoch(Epoch {
-        n,
-        prev: before.iter().map(|(id, _)| *id).collect(),
-        commit_e: key.commitment().0,
-        commit_ck: key.content(bucket).commitment().0,
-        wraps: vec![[0; 1_184]; 8],
-        back,
-        child: vec![],
-        drop_key: None,
-    });
-    let header = Header { nonce: [n as u8; 32], ..home.founded.entries[1].header().clone() };
-    Entry::assemble(header, clear.encode(), vec![0; 32])
+    Forged { n, ..Forged::after(home, key, before) }.entry(home)
 }
 
 #[test]
@@ -185,37 +164,72 @@ fn the_newest_epoch_leads_back_to_all_before_it() {
     let right = next_epoch(&home, &keys[1], 2, &[old]);
     let both = [(left.id(), &keys[0]), (right.id(), &keys[1])];
     let last = next_epoch(&home, &keys[2], 3, &both);
+    let newest = last.id();
     let mut epochs: Vec<_> =
         [left, right, last].into_iter().map(Verified::danger_made_here).collect();
     epochs.push(first.clone());
     rng.shuffle(&mut epochs);
 
-    let newest = epochs.iter().find(|entry| entry.clear().len() > 9_600).unwrap().id();
+    let stranger = Person::new(BOB, 9);
     let mut keyring = Keyring::new(home.founded.bucket);
     keyring.add(newest, again(&keys[2]));
-    walk_back(&mut keyring, &epochs).unwrap();
+    open_epochs(&mut keyring, &epochs, &stranger.agree, None);
     assert_eq!(keyring.iter().count(), 4);
     let found = keyring.epoch(&first.id()).unwrap();
     assert_eq!(found.to_secret_bytes(), home.founded.epoch_key.to_secret_bytes());
 
     // A member of an earlier epoch finds nothing later.
     let mut early = home.keyring();
-    walk_back(&mut early, &epochs).unwrap();
+    open_epochs(&mut early, &epochs, &stranger.agree, None);
     assert_eq!(early.iter().count(), 1);
 }
 
 #[test]
-fn a_back_slot_with_another_key_is_refused() {
+fn a_thousand_epochs_are_opened_with_one_wrap() {
+    let home = Home::new(7);
+    let mut rng = DangerSeeded::new(7);
+    let first = home.founded.entries[1].clone();
+    let (mut id, mut key) = (first.id(), again(&home.founded.epoch_key));
+    let mut epochs = vec![first];
+    for n in 2..=1_000 {
+        let next = EpochKey::generate(&mut rng);
+        let forged = Forged { n, ..Forged::after(&home, &next, &[(id, &key)]) };
+        // Only the newest has a wrap that opens.
+        let wraps = if n == 1_000 { forged.wrapped(&home, &home.alice.agree_public) } else { None };
+        let entry = Forged { wraps: wraps.unwrap_or_else(no_wraps), ..forged }.entry(&home);
+        (id, key) = (entry.id(), next);
+        epochs.push(Verified::danger_made_here(entry));
+    }
+    epochs.remove(0);
+    epochs.push(home.founded.entries[1].clone());
+    let mut keyring = Keyring::new(home.founded.bucket);
+    open_epochs(&mut keyring, &epochs, &home.alice.agree, Some(&home.founded.tag_key));
+    assert_eq!(keyring.iter().count(), 1_000);
+}
+
+#[test]
+fn a38_a_back_slot_with_another_key_is_passed_over() {
     let home = Home::new(5);
     let mut rng = DangerSeeded::new(5);
     let (wrong, new) = (EpochKey::generate(&mut rng), EpochKey::generate(&mut rng));
     let first = home.founded.entries[1].clone();
-    // It seals a key that is not the one the first epoch is committed to (attack A38).
+    // It seals a key that is not the one the first epoch is committed to.
     let poisoned = next_epoch(&home, &new, 2, &[(first.id(), &wrong)]);
-    let poisoned = Verified::danger_made_here(poisoned);
-    let mut keyring = Keyring::new(home.founded.bucket);
-    keyring.add(poisoned.id(), new);
-    assert_eq!(walk_back(&mut keyring, &[poisoned, first]), Err(REFUSED));
+    let epochs = [Verified::danger_made_here(poisoned), first.clone()];
+    let held = || {
+        let mut keyring = Keyring::new(home.founded.bucket);
+        keyring.add(epochs[0].id(), again(&new));
+        keyring
+    };
+    // Whoever has only that slot does not open the first epoch with whatever is in it.
+    let mut keyring = held();
+    open_epochs(&mut keyring, &epochs, &Person::new(BOB, 9).agree, None);
+    assert!(!keyring.has(&first.id()));
+    // Alice was there: she has her own wrap, and nobody can lock her out by a bad slot.
+    let mut keyring = held();
+    open_epochs(&mut keyring, &epochs, &home.alice.agree, None);
+    let found = keyring.epoch(&first.id()).unwrap();
+    assert_eq!(found.to_secret_bytes(), home.founded.epoch_key.to_secret_bytes());
 }
 
 #[test]
@@ -227,6 +241,6 @@ fn an_epoch_that_names_an_unknown_one_is_walked_around() {
     let entry = Verified::danger_made_here(entry);
     let mut keyring = Keyring::new(home.founded.bucket);
     keyring.add(entry.id(), new);
-    walk_back(&mut keyring, &[entry]).unwrap();
+    open_epochs(&mut keyring, &[entry], &home.alice.agree, None);
     assert_eq!(keyring.iter().count(), 1);
 }

@@ -2,9 +2,16 @@
 
 use serde_json::Value;
 use strongroom_core::checkpoint::{Checkpoint, CheckpointError, ForkProof, ForkProofError};
+use strongroom_core::joining::{epoch_body, open_epochs};
 use strongroom_core::keylog::{Genesis, KeyLog, KeyLogFault, SignedEvent};
+use strongroom_core::keyring::Keyring;
 use strongroom_core::names::{BucketPath, NameError, check_name};
+use strongroom_core::rotation::current;
+use strongroom_seal::kem::AgreeSeed;
 use strongroom_wire::cbor::CborError;
+use strongroom_wire::chain::Verified;
+use strongroom_wire::control::{Control, ControlError};
+use strongroom_wire::entry::{Entry, Kind};
 
 use crate::golden::{Outcome, bytes, hex, run, unfold};
 
@@ -93,6 +100,37 @@ fn decode_log(case: &Value) -> Outcome {
     }
 }
 
+/// A control log, in order, and what a member's agree key opens of it.
+fn decode_renewal(case: &Value) -> Outcome {
+    let entries: Vec<_> = case["entries"].as_array().unwrap().iter().map(unfold).collect();
+    let entries: Vec<_> = entries
+        .iter()
+        .map(|bytes| Verified::danger_from_own_store(Entry::decode(bytes).unwrap()))
+        .collect();
+    let mut control = Control::new(&entries[0]).unwrap();
+    for entry in &entries[1..] {
+        control.insert(entry).map_err(|error| match error {
+            ControlError::Form => "form".to_owned(),
+            ControlError::Missing => "missing".to_owned(),
+            other => panic!("{other}"),
+        })?;
+    }
+    let is_epoch = |entry: &&Verified<Entry>| entry.header().kind == Kind::Epoch;
+    let epochs: Vec<_> = entries.iter().filter(is_epoch).cloned().collect();
+    let agree = AgreeSeed::from_secret_bytes(&unfold(&case["agree"]).try_into().unwrap());
+    let mut keyring = Keyring::new(control.bucket());
+    open_epochs(&mut keyring, &epochs, &agree.pair(), None);
+    for (epoch, key) in epochs.iter().zip(case["keys"].as_array().unwrap()) {
+        let found = keyring.epoch(&epoch.id()).ok_or_else(|| "refused".to_owned())?;
+        assert_eq!(hex(&*found.to_secret_bytes()), *key, "{}: another key", case["name"]);
+    }
+    let newest = epochs.last().unwrap();
+    let names = epoch_body(&keyring, &epochs[0]).unwrap().name_key;
+    let current = current(&control, &keyring, &names, &epochs);
+    assert_eq!(current[0].id, newest.id());
+    if current[0].fresh { Ok(Vec::new()) } else { Err("not fresh".to_owned()) }
+}
+
 fn decode(decoder: &str, case: &Value) -> Outcome {
     match decoder {
         "key log" => decode_log(case),
@@ -116,13 +154,14 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
             let text = String::from_utf8(bytes(case)).unwrap();
             text.parse::<BucketPath>().map(|it| it.to_string().into_bytes()).map_err(name_name)
         }
+        "renewal" => decode_renewal(case),
         other => panic!("no decoder is called {other}"),
     }
 }
 
 /// Good and broken cases there must be at least. These numbers only grow.
-const COUNTS: [(&str, usize, usize); 3] =
-    [("key-log", 10, 74), ("checkpoint", 5, 20), ("names", 17, 25)];
+const COUNTS: [(&str, usize, usize); 4] =
+    [("key-log", 10, 74), ("checkpoint", 5, 20), ("names", 17, 25), ("renewal", 3, 9)];
 
 #[test]
 fn every_case_ends_as_its_file_says() {

@@ -27,7 +27,7 @@ fn copy_tree(from: &Path, to: &Path) {
 }
 
 /// A device as a backup of its directory brings it back.
-fn restored(from: &Device) -> Device {
+pub fn restored(from: &Device) -> Device {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");
     copy_tree(from.home().path(), &home);
@@ -36,7 +36,7 @@ fn restored(from: &Device) -> Device {
 }
 
 /// Two entries of one author at one place, anywhere in the traffic.
-fn forks(world: &World) -> usize {
+pub fn forks(world: &World) -> usize {
     let mut places = std::collections::BTreeMap::new();
     let mut forks = BTreeSet::new();
     for seen in world.evil.tap().all() {

@@ -9,22 +9,28 @@ use strongroom_core::document::Content;
 use strongroom_core::founding::{Enrolment, Founder, enrol};
 use strongroom_core::joining;
 use strongroom_core::keyring::Keyring;
+use strongroom_core::parts::EpochBody;
 use strongroom_core::writer::{Author, ChainPosition, Planned, Under, seal_transaction};
 use strongroom_seal::identity::{AuthorSigningKey, DeviceSigningKey, MemberSigningKey, Signer};
-use strongroom_seal::kem::AgreeSeed;
-use strongroom_seal::keys::{ContentKey, DeviceSecret};
+use strongroom_seal::kem::{AgreeSeed, KemPublic};
+use strongroom_seal::keys::{ContentKey, DeviceSecret, EpochKey, NameKey, TagKey};
+use strongroom_seal::padding::Padme;
+use strongroom_seal::part::{Draft, Hedge};
 use strongroom_seal::phrase::Phrase;
 use strongroom_seal::recovery::open_record;
+use strongroom_seal::rng::Rng;
+use strongroom_seal::suite::Suite;
+use strongroom_seal::wrap::{Place, pad_wraps, wrap};
 use strongroom_wire::api::RecordPut;
 use strongroom_wire::capability::CapabilityChain;
 use strongroom_wire::cbor::Reader;
 use strongroom_wire::chain::Verified;
-use strongroom_wire::clear::{Clear, References};
+use strongroom_wire::clear::{Clear, Epoch, References};
 use strongroom_wire::control::Control;
-use strongroom_wire::entry::{Entry, Kind};
+use strongroom_wire::entry::{Entry, Header, Hlc, Kind};
 use strongroom_wire::format::FORMAT;
 use strongroom_wire::frame::{Area, Frame, write_entries};
-use strongroom_wire::ids::{BucketId, CapabilityId, DocumentTag, EntryId, PrincipalId};
+use strongroom_wire::ids::{BucketId, CapabilityId, DocumentTag, EntryId, MemberTag, PrincipalId};
 
 use crate::world::{OTHER, World};
 
@@ -39,6 +45,8 @@ pub struct Insider {
     content: ContentKey,
     secret: DeviceSecret,
     cap: CapabilityId,
+    agree: KemPublic,
+    names: NameKey,
     pub position: ChainPosition,
 }
 
@@ -192,6 +200,8 @@ impl Insider {
             content,
             secret,
             cap,
+            agree: public,
+            names,
             position: enrolled.position,
         };
         insider.push_by(&by_member, std::slice::from_ref(&insider.first)).unwrap();
@@ -232,6 +242,53 @@ impl Insider {
             seal_transaction(&author, &under, planned, self.position, now, &mut SystemRng).unwrap();
         self.position = position;
         entries.into_iter().map(Verified::into_inner).collect()
+    }
+
+    /// An epoch after the one it knows, that Alice can open and these are named as recipients of.
+    pub fn seal_epoch(&mut self, now: u64, recipients: Vec<MemberTag>) -> Entry {
+        let (key, bucket) = (EpochKey::generate(&mut SystemRng), self.bucket);
+        let place = Place { suite: Suite::DEFAULT, bucket, n: 2 };
+        let tag_key = TagKey::generate(&mut SystemRng);
+        let alice = wrap(place, &key, &self.agree, &tag_key, &mut SystemRng).unwrap();
+        let content = key.content(bucket);
+        let clear = Clear::Epoch(Epoch {
+            n: 2,
+            prev: vec![self.epoch],
+            commit_e: key.commitment().0,
+            commit_ck: content.commitment().0,
+            wraps: pad_wraps(place, vec![alice], &mut SystemRng).unwrap(),
+            back: vec![[0; 48]],
+            child: vec![],
+            drop_key: None,
+        })
+        .encode();
+        let name_key = NameKey::from_secret_bytes(&self.names.to_secret_bytes());
+        let plain = EpochBody { recipients, name_key }.encode();
+        let author = self.key();
+        let mut header = Header {
+            kind: Kind::Epoch,
+            epoch: EntryId::ZERO,
+            parents: vec![self.first.id()],
+            hlc: Hlc::new(now, 0).after(self.position.clock),
+            seq: self.position.next_seq,
+            prev: self.position.prev,
+            ..self.first.header().clone()
+        };
+        let document = content.document(DocumentTag::ZERO, 0);
+        let (device, random) = (&self.secret, SystemRng.bytes32());
+        let hedge = Hedge { device, author: header.author, seq: header.seq, random };
+        let draft = Draft::new(&document, &plain, &Padme, hedge).unwrap();
+        let part = draft.header();
+        (header.nonce, header.kc) = (part.nonce.0, part.commitment.0);
+        header.sealed_len = part.sealed_len;
+        let aad = header.aad(blake3::hash(&clear).as_bytes());
+        let sealed = draft.seal(Suite::DEFAULT, &aad).unwrap();
+        let entry = Entry::assemble(header, clear, sealed);
+        let signature = author.sign(&entry.signing_input());
+        let clock = entry.header().hlc;
+        let next_seq = self.position.next_seq + 1;
+        self.position = ChainPosition { next_seq, prev: entry.id(), clock };
+        entry.signed(signature)
     }
 
     /// Gives entries to the provider.

@@ -7,6 +7,7 @@ mod bodies;
 mod content;
 mod devices;
 mod entries;
+mod epochs;
 mod export;
 mod history;
 mod insider;

@@ -1,0 +1,302 @@
+//! Which epoch a write is sealed under. Comes in: what this device has seen of a bucket's control
+//! log. Goes out: sealed entries, under the bucket's epoch or under a new one that stands in the
+//! same commit. Must not know: sockets; what is written.
+//!
+//! `current_epoch` in a bucket's record is what was worked out when control entries came last: the
+//! one epoch nobody follows, if it is fresh, else zero. So a write looks at the control log only
+//! where there is something to decide.
+
+use std::collections::HashSet;
+
+use strongroom_core::joining;
+use strongroom_core::rotation::{
+    Choice, Limits, Recipient, Renewal, RotationError, Use, choose, current, seal_renewing,
+};
+use strongroom_core::writer::{Author, Planned, seal_transaction};
+use strongroom_seal::keys::TagKey;
+use strongroom_wire::capability::{Action, Capability};
+use strongroom_wire::chain::Verified;
+use strongroom_wire::control::Control;
+use strongroom_wire::entry::{Entry, Hlc, Kind};
+use strongroom_wire::ids::EntryId;
+
+use super::frames::header_of;
+use super::{Bucket, Vault};
+use crate::clock::Clock;
+use crate::error::{Error, ErrorKind, Result};
+use crate::random::SystemRng;
+use crate::replica::index::Intake;
+use crate::replica::keys;
+use crate::replica::rows::BucketRecord;
+use crate::report::EpochInfo;
+
+/// The control log as far as a writer follows it: without what is more than a day ahead.
+pub(crate) struct Standing {
+    pub control: Control,
+    pub epochs: Vec<Verified<Entry>>,
+}
+
+impl Standing {
+    /// From control entries in the order they came, all of which count.
+    pub(crate) fn of<'e>(
+        entries: impl IntoIterator<Item = &'e Verified<Entry>>,
+        horizon: Hlc,
+    ) -> Result<Self> {
+        let mut standing: Option<Self> = None;
+        let damaged = |e| Error::damaged(format!("the control log on this device: {e}"));
+        for entry in entries.into_iter().filter(|entry| entry.header().hlc <= horizon) {
+            let Some(standing) = &mut standing else {
+                let control = Control::new(entry).map_err(damaged)?;
+                standing = Some(Self { control, epochs: Vec::new() });
+                continue;
+            };
+            standing.control.insert(entry).map_err(damaged)?;
+            if entry.header().kind == Kind::Epoch {
+                standing.epochs.push(entry.clone());
+            }
+        }
+        standing.ok_or_else(|| {
+            Error::damaged("the bucket's control log is missing, or later than this device's clock")
+                .with_hint("set the clock, then `strongroom sync`")
+        })
+    }
+
+    /// The epoch a bucket's record should name: the only one to go on from, if it is fresh.
+    pub(crate) fn only_epoch(&self, bucket: &Bucket) -> EntryId {
+        match current(&self.control, &bucket.keyring, &bucket.names, &self.epochs)[..] {
+            [epoch] if epoch.fresh => epoch.id,
+            _ => EntryId::ZERO,
+        }
+    }
+
+    /// An epoch for a device that is no author yet, and so cannot make one.
+    pub(crate) fn epoch_to_join(&self, bucket: &Bucket) -> Result<EntryId> {
+        let all = current(&self.control, &bucket.keyring, &bucket.names, &self.epochs);
+        let fresh = all.iter().find(|epoch| epoch.fresh);
+        fresh.map(|epoch| epoch.id).ok_or_else(|| {
+            let none = all.is_empty();
+            cannot_seal(if none { RotationError::NoEpoch } else { RotationError::NotFresh })
+        })
+    }
+}
+
+impl Vault {
+    /// After how much the epochs of this vault's buckets are renewed on this device. For programs
+    /// that want it sooner than after 90 days or 10,000 entries, and for tests.
+    pub const fn set_epoch_limits(&mut self, limits: Limits) {
+        self.epoch_limits = limits;
+    }
+
+    /// All epochs of all buckets, the vault's own first, each bucket's oldest first.
+    pub fn epochs(&self) -> Result<Vec<EpochInfo>> {
+        let mut found = Vec::new();
+        for record in self.records()? {
+            let bucket = Bucket::open(record, self);
+            let standing = self.standing(&bucket)?;
+            let current = standing.control.current_epochs();
+            let mut epochs: Vec<EpochInfo> = standing
+                .control
+                .epochs()
+                .map(|(id, epoch)| EpochInfo {
+                    bucket: bucket.record.label.clone(),
+                    epoch: id.to_string(),
+                    number: epoch.n,
+                    made: epoch.hlc.secs(),
+                    follows: epoch.prev.iter().map(EntryId::to_string).collect(),
+                    current: current.contains(id),
+                    opens: bucket.keyring.has(id),
+                })
+                .collect();
+            epochs.sort_by(|a, b| (a.number, &a.epoch).cmp(&(b.number, &b.epoch)));
+            found.append(&mut epochs);
+        }
+        Ok(found)
+    }
+
+    /// Another clock than the system's.
+    pub const fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
+    }
+
+    /// What this device has seen of a bucket's control log.
+    pub(crate) fn standing(&self, bucket: &Bucket) -> Result<Standing> {
+        let clock = self.replica.tip(bucket.no())?.position.clock;
+        Standing::of(&self.control_entries(bucket)?, self.followed(clock))
+    }
+
+    /// Up to when the control log is followed: a day ahead, or what was followed already. A device
+    /// whose clock was set back goes on.
+    pub(crate) fn followed(&self, clock: Hlc) -> Hlc {
+        self.clock.horizon().max(clock)
+    }
+
+    /// Finds the keys of new epochs: of the newest by this person's wrap, of the others by its back
+    /// keys.
+    pub(super) fn open_epochs(&self, bucket: &mut Bucket, log: &[Verified<Entry>]) -> Result<()> {
+        let is_epoch = |entry: &&Verified<Entry>| entry.header().kind == Kind::Epoch;
+        let mut epochs: Vec<_> = log.iter().filter(is_epoch).cloned().collect();
+        if epochs.is_empty() {
+            return Ok(());
+        }
+        // Those that came before and were for others may open by what comes now.
+        let held = self.control_entries(bucket)?;
+        let shut = held.iter().filter(|it| is_epoch(it) && !bucket.keyring.has(&it.id()));
+        epochs.extend(shut.cloned());
+        let tag_key = TagKey::from_secret_bytes(&bucket.record.tag_key);
+        let pair = self.secrets.agree.pair();
+        joining::open_epochs(&mut bucket.keyring, &epochs, &pair, Some(&tag_key));
+        Ok(())
+    }
+
+    /// Keeps the keys that were found, and works out the epoch to write under from all that is
+    /// here and what is being taken in.
+    pub(super) fn settle_epochs(
+        &self,
+        bucket: &mut Bucket,
+        log: &[Verified<Entry>],
+        clock: Hlc,
+    ) -> Result<()> {
+        let held: HashSet<EntryId> = bucket.record.epochs.iter().map(|(id, _)| *id).collect();
+        let new = bucket.keyring.iter().filter(|(id, _)| !held.contains(id));
+        bucket.record.epochs.extend(new.map(|(id, key)| (*id, key.to_secret_bytes())));
+        let before = self.control_entries(bucket)?;
+        // All of it may be far ahead of this device's clock: then there is no epoch yet.
+        let standing = Standing::of(before.iter().chain(log), self.followed(clock)).ok();
+        bucket.record.current_epoch = standing.map_or(EntryId::ZERO, |it| it.only_epoch(bucket));
+        Ok(())
+    }
+
+    /// Seals a transaction for this intake, with a new epoch in front if one is due. What changes
+    /// in the bucket's record goes into the same commit. The bucket must be locked.
+    pub(crate) fn seal(
+        &self,
+        bucket: &Bucket,
+        planned: Vec<Planned>,
+        may_renew: bool,
+        intake: &mut Intake<'_>,
+    ) -> Result<Vec<Verified<Entry>>> {
+        let newer = self.newer(bucket)?;
+        let bucket = newer.as_ref().unwrap_or(bucket);
+        let author = Author {
+            device: &self.secrets.secret,
+            key: &bucket.author,
+            capability: bucket.capability(),
+        };
+        let (now, position) = (self.clock.now_millis(), intake.tip().position);
+        let known = bucket.record.current_epoch;
+        let seal_under = |epoch, planned| -> Result<Vec<Verified<Entry>>> {
+            let under = bucket.under(epoch)?;
+            Ok(seal_transaction(&author, &under, planned, position, now, &mut SystemRng)?.0)
+        };
+        let is_good = !known.is_zero() && (!may_renew || !self.is_over(bucket, known, intake)?);
+        if is_good {
+            return seal_under(known, planned);
+        }
+        let standing = self.standing(bucket)?;
+        let prev = match self.choice(bucket, &standing, may_renew, intake)? {
+            Choice::Write(epoch) => return seal_under(epoch, planned),
+            Choice::Renew(prev) => prev,
+        };
+        let me = self.recipient(bucket);
+        let renewal = Renewal {
+            control: &standing.control,
+            keyring: &bucket.keyring,
+            names: &bucket.names,
+            prev: &prev,
+            recipients: &[me.as_recipient()],
+        };
+        let sealed = seal_renewing(&author, &renewal, planned, position, now, &mut SystemRng);
+        let sealed = sealed.map_err(cannot_seal)?;
+        let mut record = bucket.record.clone();
+        record.epochs.push((sealed.epoch, sealed.key.to_secret_bytes()));
+        record.current_epoch = sealed.epoch;
+        let record_key = keys::bucket(record.id);
+        let row = self.replica.seal(&record_key, &record)?;
+        intake.batch().put(record_key, row);
+        Ok(sealed.entries)
+    }
+
+    /// The bucket as its record is now, if another process learned of an epoch since this one
+    /// opened it.
+    fn newer(&self, bucket: &Bucket) -> Result<Option<Bucket>> {
+        let record: Option<BucketRecord> = self.replica.get(&keys::bucket(bucket.record.id))?;
+        let Some(record) = record else { return Ok(None) };
+        if record.instance != bucket.record.instance {
+            // What this process would write now would stand in nobody's chain.
+            let what = "this device was brought back from a backup and has just found out";
+            return Err(Error::new(ErrorKind::Other, what).with_hint("run it again"));
+        }
+        let same = record.current_epoch == bucket.record.current_epoch
+            && record.epochs.len() == bucket.record.epochs.len();
+        Ok(if same { None } else { Some(Bucket::open(record, self)) })
+    }
+
+    /// Whether an epoch has been in use for long enough.
+    fn is_over(&self, bucket: &Bucket, epoch: EntryId, intake: &Intake<'_>) -> Result<bool> {
+        let missing = || Error::damaged("an epoch's entry is missing on this device");
+        let b = bucket.no();
+        let no = self.replica.entry_no(b, epoch)?.ok_or_else(missing)?;
+        let entry = self.replica.rows().get(&keys::entry(b, no))?.ok_or_else(missing)?;
+        let made = header_of(&entry)?.0.hlc;
+        Ok(self.used(no, intake).is_over(made, &self.epoch_limits))
+    }
+
+    fn used(&self, no: u64, intake: &Intake<'_>) -> Use {
+        let entries = intake.tip().last_no.saturating_sub(no);
+        Use { entries, now: self.clock.now_millis() }
+    }
+
+    fn choice(
+        &self,
+        bucket: &Bucket,
+        standing: &Standing,
+        may_renew: bool,
+        intake: &Intake<'_>,
+    ) -> Result<Choice> {
+        let current = current(&standing.control, &bucket.keyring, &bucket.names, &standing.epochs);
+        let newest = current.first().map(|epoch| self.replica.entry_no(bucket.no(), epoch.id));
+        let no = newest.transpose()?.flatten().unwrap_or_default();
+        // Agree keys of other members are not known here: an epoch without one would shut it out.
+        let me = self.recipient(bucket).tag;
+        let alone = standing.control.members().iter().all(|tag| *tag == me);
+        let may = may_renew && alone && may_rotate(bucket);
+        choose(&current, self.used(no, intake), &self.epoch_limits, may).map_err(cannot_seal)
+    }
+
+    fn recipient(&self, bucket: &Bucket) -> Me {
+        Me {
+            tag: bucket.names.member_tag(self.secrets.principal),
+            agree: self.secrets.agree.pair().public(),
+            tag_key: TagKey::from_secret_bytes(&bucket.record.tag_key),
+        }
+    }
+}
+
+/// The person, as whom an epoch is for.
+struct Me {
+    tag: strongroom_wire::ids::MemberTag,
+    agree: strongroom_seal::kem::KemPublic,
+    tag_key: TagKey,
+}
+
+impl Me {
+    const fn as_recipient(&self) -> Recipient<'_> {
+        Recipient { tag: self.tag, agree: &self.agree, tag_key: &self.tag_key }
+    }
+}
+
+fn may_rotate(bucket: &Bucket) -> bool {
+    Capability::decode(&bucket.record.author_capability)
+        .is_ok_and(|capability| capability.claims().actions.contains(Action::Rotate))
+}
+
+fn cannot_seal(error: RotationError) -> Error {
+    let hint = match error {
+        RotationError::NoEpoch => "`strongroom sync` fetches it, if you are still a member",
+        RotationError::NotFresh | RotationError::NoMember => {
+            "write from a device that may make epochs; nothing was written here"
+        }
+        RotationError::Seal(_) => return Error::new(ErrorKind::Other, error.to_string()),
+    };
+    Error::new(ErrorKind::Locked, error.to_string()).with_hint(hint)
+}
