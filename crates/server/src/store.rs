@@ -57,6 +57,11 @@ impl Store {
         id: BlobId,
         range: std::ops::Range<u64>,
     ) -> Result<Option<Vec<u8>>, Refusal> {
+        // Most small reads are of what was read or written lately: a thread for each would cost
+        // more than the read.
+        if let Some(read) = self.blobs.get_ready(&id, range.clone()) {
+            return Ok(read?);
+        }
         let engine = self.blobs.clone();
         Ok(offload(move || engine.get(&id, range)).await??)
     }

@@ -43,6 +43,9 @@ impl fmt::Debug for BlobId {
 /// What is called once when blobs are durable or refused.
 pub type PutDone = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
+/// What reading a blob gives.
+pub type BlobRead = Result<Option<Vec<u8>>, StoreError>;
+
 /// Immutable blobs of at most [`BLOB_BYTES_MAX`] bytes, addressed by 32-byte ids.
 pub trait Blobs: Send + Sync + 'static {
     /// Hands blobs to the engine; `done` is called once, when all of them are durable (fsync)
@@ -63,6 +66,13 @@ pub trait Blobs: Send + Sync + 'static {
     /// The bytes of the blob inside `range`, cut at the blob's end; `None` if there is no such
     /// blob. `0..u64::MAX` is all of it.
     fn get(&self, id: &BlobId, range: Range<u64>) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// The same as [`Blobs::get`] if the bytes are in memory; `None`: ask that, on a thread that
+    /// may wait for a disk.
+    fn get_ready(&self, id: &BlobId, range: Range<u64>) -> Option<BlobRead> {
+        let _ = (id, range);
+        None
+    }
 
     /// The length in bytes; `None` if there is no such blob.
     fn len(&self, id: &BlobId) -> Result<Option<u64>, StoreError>;
@@ -92,6 +102,10 @@ impl<B: Blobs + ?Sized> Blobs for Arc<B> {
 
     fn get(&self, id: &BlobId, range: Range<u64>) -> Result<Option<Vec<u8>>, StoreError> {
         (**self).get(id, range)
+    }
+
+    fn get_ready(&self, id: &BlobId, range: Range<u64>) -> Option<BlobRead> {
+        (**self).get_ready(id, range)
     }
 
     fn len(&self, id: &BlobId) -> Result<Option<u64>, StoreError> {

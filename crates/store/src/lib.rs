@@ -28,7 +28,7 @@ mod rows;
 mod sqlite;
 
 pub use batch::{Batch, Expectation, Op};
-pub use blobs::{BlobId, Blobs, PutDone};
+pub use blobs::{BlobId, BlobRead, Blobs, PutDone};
 pub use error::{CommitError, StoreError};
 pub use files::{Files, Usage};
 #[cfg(feature = "local")]

@@ -6,13 +6,14 @@
 //! authentic entry of the same author in the same bucket. So a run of ten thousand entries costs
 //! one signature check and ten thousand hashes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
-
-use ed25519_dalek::{Signature, VerifyingKey};
 
 use crate::entry::Entry;
 use crate::ids::{AuthorKey, BucketId, EntryId};
+use crate::signature::KnownKeys;
+
+pub use crate::signature::verify_signature;
 
 /// Something whose authenticity was checked. Only this module makes one from outside bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,10 +91,34 @@ pub fn signature_holds(entry: &Entry) -> bool {
     verify_signature(&entry.header().author.0, &entry.signing_input(), signature)
 }
 
-/// Strict Ed25519.
-pub fn verify_signature(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-    VerifyingKey::from_bytes(key)
-        .is_ok_and(|key| key.verify_strict(message, &Signature::from_bytes(signature)).is_ok())
+/// Entries whose own signature was found good ahead of [`authenticate_signed`], so that the long
+/// part of it can be done where nobody waits for a lock.
+#[derive(Debug, Default)]
+pub struct Signed(HashMap<EntryId, [u8; 64]>);
+
+impl Signed {
+    /// Checks the newest entry of each author: the one whose signature is asked for.
+    pub fn check(entries: &[Entry], keys: &KnownKeys) -> Self {
+        let mut newest: HashMap<AuthorKey, &Entry> = HashMap::new();
+        for entry in entries {
+            let kept = newest.entry(entry.header().author).or_insert(entry);
+            if entry.header().seq > kept.header().seq {
+                *kept = entry;
+            }
+        }
+        let good = newest.into_iter().filter_map(|(author, entry)| {
+            let signature = *entry.signature()?;
+            let good = keys.verify(&author.0, &entry.signing_input(), &signature);
+            good.then(|| (entry.id(), signature))
+        });
+        Self(good.collect())
+    }
+
+    /// Whether this entry's signature is good: looked up, else checked.
+    fn holds(&self, entry: &Entry) -> bool {
+        let known = entry.signature().is_some_and(|own| self.0.get(&entry.id()) == Some(own));
+        known || signature_holds(entry)
+    }
 }
 
 /// Makes a batch of new entries of one bucket authentic, or names the first that is not.
@@ -105,6 +130,16 @@ pub fn verify_signature(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) ->
 pub fn authenticate(
     bucket: BucketId,
     entries: Vec<Entry>,
+    tip: impl Fn(&AuthorKey) -> Option<Tip>,
+) -> Result<Vec<Verified<Entry>>, ChainError> {
+    authenticate_signed(bucket, entries, &Signed::default(), tip)
+}
+
+/// The same, where signatures were checked ahead.
+pub fn authenticate_signed(
+    bucket: BucketId,
+    entries: Vec<Entry>,
+    signed: &Signed,
     tip: impl Fn(&AuthorKey) -> Option<Tip>,
 ) -> Result<Vec<Verified<Entry>>, ChainError> {
     let mut runs: BTreeMap<AuthorKey, Vec<Entry>> = BTreeMap::new();
@@ -128,7 +163,7 @@ pub fn authenticate(
             }
             same
         });
-        check_run(&run, tip(&author))?;
+        check_run(&run, signed, tip(&author))?;
         sorted.insert(author, run.into_iter());
     }
     // Every author's places in the batch are filled with its entries, ascending.
@@ -136,7 +171,7 @@ pub fn authenticate(
 }
 
 /// One author's run, ascending: unbroken from the tip, and signed at its end.
-fn check_run(run: &[Entry], tip: Option<Tip>) -> Result<(), ChainError> {
+fn check_run(run: &[Entry], signed: &Signed, tip: Option<Tip>) -> Result<(), ChainError> {
     let mut before = tip;
     let mut clock = None;
     for entry in run {
@@ -159,7 +194,7 @@ fn check_run(run: &[Entry], tip: Option<Tip>) -> Result<(), ChainError> {
     }
     // The newest signature covers everything before it: `prev` is a hash of the predecessor.
     match run.last() {
-        Some(last) if !signature_holds(last) => {
+        Some(last) if !signed.holds(last) => {
             Err(ChainError { entry: last.id(), reason: ChainFault::Unsigned })
         }
         _ => Ok(()),

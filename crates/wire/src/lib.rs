@@ -30,5 +30,6 @@ mod past;
 pub mod problem;
 pub mod recovery;
 pub mod session;
+pub mod signature;
 pub mod thumbprint;
 pub mod walk;

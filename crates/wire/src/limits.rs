@@ -150,6 +150,10 @@ pub const VERIFIED_CHAINS_MAX: usize = 4_096;
 /// those in sessions) until the oldest have run out, because forgetting one would allow a replay.
 pub const NONCES_MAX: usize = 65_536;
 
+/// Keys of authors kept as points (about 250 B each), so that a check of a signature need not
+/// decompress them. Above it all are forgotten, which costs time only.
+pub const KNOWN_KEYS_MAX: usize = 1_024;
+
 /// Bytes of one HTTP signature's parameters. Ours are below 300.
 pub const SIGNATURE_INPUT_LEN_MAX: usize = 1_024;
 

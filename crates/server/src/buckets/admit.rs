@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use strongroom_store::{Batch, BlobId};
-use strongroom_wire::chain::{Tip, Verified, authenticate};
+use strongroom_wire::chain::{Signed, Tip, Verified, authenticate_signed};
 use strongroom_wire::clear::{Clear, References};
 use strongroom_wire::control::{Control, ControlError};
 use strongroom_wire::entry::{Entry, Hlc, Kind, Sealed};
@@ -38,6 +38,20 @@ pub struct Arriving {
     pub reserved: Reserved,
 }
 
+impl Arriving {
+    /// Whether judging it takes longer than a thread that serves sockets may be away.
+    fn is_long(&self) -> bool {
+        self.entries.len() > JUDGED_HERE_MAX
+    }
+}
+
+/// Whether a request's entries are judged and submitted in a moment, and leave nothing to do when
+/// they are durable: then nothing is lost if the asker hangs up meanwhile.
+pub fn is_simple(entries: &[Entry]) -> bool {
+    let purges = |entry: &Entry| entry.header().kind == Kind::Purge;
+    entries.len() <= JUDGED_HERE_MAX && !entries.iter().any(purges)
+}
+
 /// What became of a request's entries: all of them are durable.
 #[derive(Debug, Default)]
 pub struct Admitted {
@@ -53,13 +67,18 @@ impl Buckets {
         bucket: &Arc<Bucket>,
         arriving: Arriving,
     ) -> Result<Admitted, Refusal> {
-        let submitted = if arriving.entries.len() > JUDGED_HERE_MAX {
+        // Signatures take longest, and need nothing of the bucket: before its lock.
+        let submitted = if arriving.is_long() {
             let (this, bucket) = (self.clone(), bucket.clone());
             // Thousands of hashes: not on a thread that serves sockets.
-            offload(move || this.judge_and_submit(&bucket, bucket.blocking_lock()?, arriving))
-                .await?
+            offload(move || {
+                let signed = Signed::check(&arriving.entries, &this.keys);
+                this.judge_and_submit(&bucket, bucket.blocking_lock()?, arriving, &signed)
+            })
+            .await?
         } else {
-            self.judge_and_submit(bucket, bucket.lock().await?, arriving)
+            let signed = Signed::check(&arriving.entries, &self.keys);
+            self.judge_and_submit(bucket, bucket.lock().await?, arriving, &signed)
         };
         self.finish(bucket, submitted?).await
     }
@@ -71,16 +90,17 @@ impl Buckets {
         bucket: &Arc<Bucket>,
         mut state: MutexGuard<'_, State>,
         arriving: Arriving,
+        signed: &Signed,
     ) -> Result<Submitted, Refusal> {
         let Arriving { entries, chunks, relayed, reserved } = arriving;
         let mut judging = Judging::new(&self.store, bucket, &mut state, &chunks)?;
         judging.relayed = relayed;
-        match judging.run(entries) {
+        match judging.run(entries, signed) {
             Ok(judged) => self.submit_judged(bucket, &mut state, judged, reserved),
             Err(refusal) if chunks.is_empty() => Err(refusal),
             Err(refusal) => {
                 let judging = Judging::new(&self.store, bucket, &mut state, &chunks)?;
-                let judged = judging.run(Vec::new())?;
+                let judged = judging.run(Vec::new(), signed)?;
                 let mut submitted = self.submit_judged(bucket, &mut state, judged, reserved)?;
                 submitted.refusal = Some(refusal);
                 Ok(submitted)
@@ -100,11 +120,21 @@ impl Buckets {
         let answer: Option<Answered> = if batch.is_empty() {
             None
         } else {
-            Some(Box::pin(bucket.submit(&self.store, state, batch, &change)))
+            let (metrics, vault, chunks) =
+                (self.metrics.clone(), bucket.vault.clone(), change.owned);
+            // With the batch and not with the asker, who may hang up meanwhile: what was set aside
+            // for it and what stands on disk must not part.
+            let settled = move |durable| {
+                if durable {
+                    reserved.used();
+                    vault.release(freed);
+                    metrics.entries_stored.add(fresh);
+                    metrics.chunks_stored.add(chunks);
+                }
+            };
+            Some(Box::pin(bucket.submit(&self.store, state, batch, &change, settled)))
         };
-        let chunks = change.owned;
-        let refusal = None;
-        Ok(Submitted { answer, numbers, fresh, chunks, waits, freed, lost, reserved, refusal })
+        Ok(Submitted { answer, numbers, waits, lost, refusal: None })
     }
 
     async fn finish(
@@ -117,10 +147,6 @@ impl Buckets {
             None if submitted.waits => bucket.settled(&self.store).await?,
             None => {}
         }
-        submitted.reserved.used();
-        bucket.vault.release(submitted.freed);
-        self.metrics.entries_stored.add(submitted.fresh);
-        self.metrics.chunks_stored.add(submitted.chunks);
         if !submitted.lost.is_empty() {
             self.delete_unowned(submitted.lost).await?;
         }
@@ -176,9 +202,10 @@ impl Buckets {
         let meta = Meta::new(vault, random()?, now_secs());
         let bucket = Arc::new(Bucket::new(id, vault_use, meta, control));
         let mut state = bucket.blocking_lock()?;
+        let signed = Signed::check(&entries, &self.keys);
         let mut judging = Judging::new(&self.store, &bucket, &mut state, &[])?;
         judging.founding = true;
-        let mut judged = judging.run(entries)?;
+        let mut judged = judging.run(entries, &signed)?;
         judged.batch.put(rows::holding(vault, id), Vec::new());
         judged.change.founds = true;
         let submitted = self.submit_judged(&bucket, &mut state, judged, reserved)?;
@@ -201,13 +228,9 @@ type Answered = Pin<Box<dyn Future<Output = Result<(), Refusal>> + Send>>;
 struct Submitted {
     answer: Option<Answered>,
     numbers: Vec<u64>,
-    fresh: u64,
-    chunks: u64,
     waits: bool,
-    /// Bytes a purge gave back, and blobs that may have lost their last owner by it.
-    freed: u64,
+    /// Blobs that may have lost their last owner by a purge.
     lost: Vec<BlobId>,
-    reserved: Reserved,
     /// The entries' refusal, where only their chunks were stored.
     refusal: Option<Refusal>,
 }
@@ -240,7 +263,7 @@ struct Judged {
     new_bytes: u64,
     /// Entries of the request are in batches that are not durable yet.
     waits: bool,
-    /// See [`Submitted`].
+    /// Bytes a purge gave back, and blobs that may have lost their last owner by it.
     freed: u64,
     lost: Vec<BlobId>,
 }
@@ -286,7 +309,7 @@ impl<'a> Judging<'a> {
         })
     }
 
-    fn run(mut self, entries: Vec<Entry>) -> Result<Judged, Refusal> {
+    fn run(mut self, entries: Vec<Entry>, signed: &Signed) -> Result<Judged, Refusal> {
         let mut judged = Judged {
             batch: Batch::new(),
             change: Change::of(self.state.meta),
@@ -303,7 +326,7 @@ impl<'a> Judging<'a> {
             return Err(Refusal::from(Problem::Forbidden).because(why));
         }
         if !fresh.is_empty() {
-            self.judge_all(fresh, &mut judged)?;
+            self.judge_all(fresh, signed, &mut judged)?;
         }
         self.own_chunks(&mut judged);
         judged.change.control = self.control;
@@ -311,12 +334,17 @@ impl<'a> Judging<'a> {
         Ok(judged)
     }
 
-    fn judge_all(&mut self, fresh: Vec<Entry>, judged: &mut Judged) -> Result<(), Refusal> {
+    fn judge_all(
+        &mut self,
+        fresh: Vec<Entry>,
+        signed: &Signed,
+        judged: &mut Judged,
+    ) -> Result<(), Refusal> {
         let mut tips = self.tips(&fresh)?;
         let known = |author: &AuthorKey| {
             tips.get(author).copied().flatten().map(|tip| Tip { seq: tip.seq, id: tip.id })
         };
-        let fresh = authenticate(self.bucket, fresh, known)
+        let fresh = authenticate_signed(self.bucket, fresh, signed, known)
             .map_err(|e| Refusal::entry(Problem::InvalidEntry, e.entry, &e.reason))?;
         let count = fresh.len();
         for (at, entry) in fresh.into_iter().enumerate() {
@@ -344,7 +372,15 @@ impl<'a> Judging<'a> {
     ) -> Result<Vec<Entry>, Refusal> {
         let mut fresh = Vec::with_capacity(entries.len());
         for entry in entries {
-            match self.state.place(self.store, self.bucket, entry.id())? {
+            let header = entry.header();
+            let tip = self.state.tip(self.store, self.bucket, header.author)?;
+            // What is here of an author is his chain up to its tip: no look is needed beyond.
+            let place = if tip.is_some_and(|tip| header.seq <= tip.seq) {
+                self.state.place(self.store, self.bucket, entry.id())?
+            } else {
+                None
+            };
+            match place {
                 Some(place) => {
                     judged.waits |= self.state.entries.contains_key(&entry.id());
                     judged.numbers.push(place.number);

@@ -120,7 +120,7 @@ impl Buckets {
             batch.put(rows::chunk(bucket.id, *id), young.encode());
             change.chunks.push((*id, Some(young)));
         }
-        let answer = bucket.submit(&self.store, &mut state, batch, &change);
+        let answer = bucket.submit(&self.store, &mut state, batch, &change, |_| ());
         drop(state);
         answer.await
     }
@@ -174,7 +174,7 @@ impl Buckets {
         change.meta.chunks = change.meta.chunks.saturating_sub(1);
         change.meta.chunk_bytes = change.meta.chunk_bytes.saturating_sub(u64::from(row.len));
         change.chunks.push((chunk, None));
-        let answer = bucket.submit(&self.store, &mut state, batch, &change);
+        let answer = bucket.submit(&self.store, &mut state, batch, &change, |_| ());
         drop(state);
         answer.await?;
         bucket.vault.release(u64::from(row.len) + OVERHEAD);

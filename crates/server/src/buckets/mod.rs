@@ -19,6 +19,7 @@ use strongroom_wire::entry::Entry;
 use strongroom_wire::fingerprint::SetSum;
 use strongroom_wire::ids::{AuthorKey, BucketId, ChunkId, DocumentTag, EntryId, VaultTag};
 use strongroom_wire::problem::Problem;
+use strongroom_wire::signature::KnownKeys;
 
 use crate::metrics::Metrics;
 use crate::refusal::Refusal;
@@ -29,7 +30,7 @@ mod admit;
 mod chunks;
 mod pull;
 
-pub use admit::{Admitted, Arriving};
+pub use admit::{Admitted, Arriving, is_simple};
 pub use pull::Pulled;
 
 /// What a vault has used, over all its buckets.
@@ -184,14 +185,16 @@ impl Bucket {
     }
 
     /// Adds the new [`Meta`] to the batch, submits it, and makes it the state. The caller holds
-    /// the lock and lets it go before awaiting what comes out.
-    fn submit(
+    /// the lock and lets it go before awaiting what comes out. `settled` is told on a thread of the
+    /// engine, before whoever awaits.
+    fn submit<F: FnOnce(bool) + Send + 'static>(
         self: &Arc<Self>,
         store: &Store,
         state: &mut State,
         mut batch: Batch,
         change: &Change,
-    ) -> impl Future<Output = Result<(), Refusal>> + use<> {
+        settled: F,
+    ) -> impl Future<Output = Result<(), Refusal>> + use<F> {
         let mut meta = change.meta;
         meta.revision += 1;
         let row = meta.encode();
@@ -221,6 +224,7 @@ impl Bucket {
             } else {
                 bucket.dead.store(true, Ordering::Release);
             }
+            settled(durable);
         });
         async move { answer.await.map_err(Refusal::from) }
     }
@@ -378,6 +382,8 @@ fn damaged() -> Refusal {
 pub struct Buckets {
     store: Store,
     metrics: Arc<Metrics>,
+    /// Authors who wrote lately.
+    keys: KnownKeys,
     quota: u64,
     max: usize,
     clock: AtomicU64,
@@ -394,6 +400,7 @@ impl Buckets {
         Self {
             store,
             metrics,
+            keys: KnownKeys::default(),
             quota,
             max,
             clock: AtomicU64::new(0),

@@ -8,11 +8,12 @@ use strongroom_store::Scan;
 use strongroom_wire::cbor::Reader;
 use strongroom_wire::entry::Header;
 use strongroom_wire::frame::{Area, Cursor};
+use strongroom_wire::ids::{BucketId, EntryId};
 use strongroom_wire::limits::{BATCH_ENTRIES_MAX, HEADER_LEN_MAX, RESPONSE_LEN_MAX};
 
-use super::{Bucket, Buckets, Published};
+use super::{Bucket, Buckets, Published, damaged};
 use crate::refusal::Refusal;
-use crate::rows;
+use crate::rows::{self, Place};
 
 /// Arrivals looked at for one answer, also where few of them are in the area.
 const LOOKED_AT_MAX: usize = 65_536;
@@ -29,6 +30,21 @@ pub struct Pulled {
 }
 
 impl Buckets {
+    /// One durable entry, as it rests.
+    pub fn entry(&self, bucket: BucketId, id: EntryId) -> Result<Option<Vec<u8>>, Refusal> {
+        let rows = &self.store.rows;
+        let Some(place) = rows.get(&rows::entry(bucket, id))? else { return Ok(None) };
+        let place = Place::decode(&place).ok_or_else(damaged)?;
+        let row = rows.get(&rows::arrival(bucket, place.number))?.ok_or_else(damaged)?;
+        let mut entry = row;
+        if entry.is_empty() {
+            return Err(damaged());
+        }
+        // Before it stands the byte of flags.
+        entry.remove(0);
+        Ok(Some(entry))
+    }
+
     /// What came since `since`, without the arrivals in `skip` (ascending). `shown` is what the
     /// answer is about: what becomes durable meanwhile is for the next one.
     pub fn pull(

@@ -15,7 +15,7 @@ use strongroom_wire::problem::Problem;
 use super::frames::Exchange;
 use super::{FRAMES, answer, by_size, to_the_end};
 use crate::body::{Held, Room};
-use crate::buckets::{Bucket, Pulled};
+use crate::buckets::{Bucket, Pulled, is_simple};
 use crate::gate::Call;
 use crate::held::HeldBody;
 use crate::provider::Provider;
@@ -125,11 +125,14 @@ pub async fn exchange(
         let (shared, to) = (provider.clone(), bucket.clone());
         let (chunks, entries) =
             (std::mem::take(&mut exchange.chunks), std::mem::take(&mut exchange.entries));
-        let stored = to_the_end(async move {
-            let _room = room;
+        let stored = if chunks.is_empty() && is_simple(&entries) {
             shared.buckets.store(&to, chunks, entries, relayed).await
-        });
-        own = stored.await?.numbers;
+        } else {
+            let change = async move { shared.buckets.store(&to, chunks, entries, relayed).await };
+            to_the_end(change).await
+        };
+        drop(room);
+        own = stored?.numbers;
     } else {
         drop(room);
     }

@@ -13,6 +13,7 @@ use crate::store::offload;
 
 mod buckets;
 mod chunks;
+mod entries;
 mod frames;
 mod meta;
 mod openapi;
@@ -35,6 +36,7 @@ pub fn router(provider: Provider) -> Router {
         .route("/vault/holdings", get(vaults::holdings))
         .route("/buckets/{bucket}", put(buckets::found))
         .route("/buckets/{bucket}/frames", post(buckets::exchange))
+        .route("/buckets/{bucket}/entries/{entry}", get(entries::read))
         .route("/buckets/{bucket}/chunks", post(chunks::put_many))
         .route("/buckets/{bucket}/chunks/{chunk}", put(chunks::put).get(chunks::read))
         .route("/buckets/{bucket}/have", post(chunks::have))

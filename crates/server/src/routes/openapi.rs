@@ -24,6 +24,7 @@ use utoipa::OpenApi as _;
         super::vaults::holdings,
         super::buckets::found,
         super::buckets::exchange,
+        super::entries::read,
         super::chunks::put,
         super::chunks::put_many,
         super::chunks::read,

@@ -45,6 +45,15 @@ fn a_blob_comes_back_and_goes<B: Blobs>(store: &B) {
     assert_eq!(store.get(&id(1), ALL).unwrap().as_deref(), Some(&b"again"[..]));
     store.put(vec![]).unwrap();
     store.delete(&[]).unwrap();
+    // Who cannot tell without waiting may say so; who tells, tells the same.
+    for (number, held) in [(1, Some(&b"again"[..])), (2, Some(&b""[..])), (9, None)] {
+        if let Some(read) = store.get_ready(&id(number), ALL) {
+            assert_eq!(read.unwrap().as_deref(), held);
+        }
+    }
+    if let Some(read) = store.get_ready(&id(1), 1..3) {
+        assert_eq!(read.unwrap().as_deref(), Some(&b"ga"[..]));
+    }
 }
 
 fn ranges_are_cut_at_the_end<B: Blobs>(store: &B) {

@@ -4,14 +4,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::frame::{Kind, payload_check};
 use super::home::{Home, Slot};
 use super::index::Index;
 use super::journal;
 use super::log::{Appender, Files, Part};
-use super::queue::{Queue, Taken};
+use super::queue::{Gather, Queue, Taken};
 use crate::{Batch, BlobId, CommitDone, CommitError, Expectation, Op, StoreError};
 
 /// Bytes of batches that may wait; above it `submit` waits.
@@ -22,6 +22,9 @@ const GROUP_BYTES_MAX: usize = 4 << 20;
 const QUIET: Duration = Duration::from_millis(2);
 /// Groups after which HEAD is written even if it is never quiet.
 const GROUPS_UNNOTED_MAX: u32 = 64;
+/// The longest wait for company, where there was company before. It is half of what the last group
+/// took, so it never makes an answer more than half as late again.
+const GATHER_MAX: Duration = Duration::from_millis(1);
 /// Bytes of buffer kept between groups.
 const BUFFER_KEPT: usize = 1 << 20;
 
@@ -52,11 +55,15 @@ impl Committer {
     /// Works until the queue is closed and empty.
     pub(super) fn run(mut self, jobs: &Jobs) {
         let mut unnoted = 0;
+        let mut gather = Gather::default();
         loop {
             let patience = (unnoted > 0).then_some(QUIET);
-            match jobs.take(GROUP_BYTES_MAX, patience, |_, _| true) {
+            match jobs.take(GROUP_BYTES_MAX, patience, gather, |_, _| true) {
                 Taken::Jobs(group) => {
+                    let (jobs, began) = (group.len(), Instant::now());
                     self.commit(group);
+                    let wait = (began.elapsed() / 2).min(GATHER_MAX);
+                    gather = Gather { jobs, wait };
                     unnoted += 1;
                 }
                 Taken::Idle => unnoted = GROUPS_UNNOTED_MAX,

@@ -12,7 +12,7 @@ use super::frame::{HEADER, Kind, payload_check, stride};
 use super::home::{Home, Slot};
 use super::index::{Entry, Index, Place0};
 use super::log::{Appender, Files, Part, Place, now};
-use super::queue::{Queue, Taken};
+use super::queue::{Gather, Queue, Taken};
 use crate::{BlobId, PutDone, StoreError};
 
 /// Bytes of blobs that may wait; above it `submit_put` waits.
@@ -64,7 +64,12 @@ impl Keeper {
         let both_puts = |a: &Job, b: &Job| matches!((a, b), (Job::Put(..), Job::Put(..)));
         self.remove_empty();
         loop {
-            match jobs.take(GROUP_BYTES_MAX, (!noted).then_some(QUIET), both_puts) {
+            match jobs.take(
+                GROUP_BYTES_MAX,
+                (!noted).then_some(QUIET),
+                Gather::default(),
+                both_puts,
+            ) {
                 Taken::Jobs(group) => {
                     self.work(group);
                     noted = false;
