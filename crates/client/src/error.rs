@@ -89,6 +89,13 @@ impl Error {
             .with_hint("the same command goes on where this one stopped")
     }
 
+    /// The same, about something that has a name.
+    #[must_use]
+    pub fn about(mut self, name: impl std::fmt::Display) -> Self {
+        self.message = format!("{name}: {}", self.message);
+        self
+    }
+
     /// Its kind.
     pub const fn kind(&self) -> ErrorKind {
         self.kind
@@ -167,7 +174,8 @@ impl From<RemoteError> for Error {
                 | RemoteError::Unproven { .. }
                 | RemoteError::Damaged(_),
                 _,
-            ) => ErrorKind::Damaged,
+            )
+            | (_, Some(Problem::Damaged)) => ErrorKind::Damaged,
             (_, Some(Problem::Quota | Problem::Full)) => ErrorKind::Full,
             (_, Some(Problem::NotFound)) => ErrorKind::NotFound,
             (_, Some(Problem::Busy | Problem::Rate | Problem::Internal)) => ErrorKind::Unreachable,

@@ -264,6 +264,8 @@ pub struct VerifyReport {
     pub bytes: u64,
     /// Whether each provider's set of entries equals this replica's.
     pub remotes_equal: Vec<(String, bool)>,
+    /// Providers that could not be asked, with the reason: nothing is known of what they hold.
+    pub unreachable: Vec<Refused>,
     /// Everything that is wrong, by name.
     pub damaged: Vec<Refused>,
 }

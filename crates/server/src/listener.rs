@@ -270,6 +270,9 @@ async fn answer(
     }
     response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     shared.metrics.requests.one();
+    if response.extensions().get() == Some(&Problem::Damaged) {
+        shared.metrics.damage.one();
+    }
     match response.status().as_u16() {
         400..=499 => shared.metrics.requests_refused.one(),
         500..=599 => shared.metrics.requests_failed.one(),

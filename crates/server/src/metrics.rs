@@ -88,6 +88,8 @@ metrics! {
         "Requests answered with a server error.";
     requests_unauthorized: counter, "strongroom_requests_unauthorized_total",
         "Requests without a valid session, signature or capability.";
+    damage: counter, "strongroom_damage_total",
+        "Requests that met damaged bytes in the store; its check names them.";
     panics: counter, "strongroom_panics_total", "Handlers that panicked.";
     sessions: gauge, "strongroom_sessions", "Sessions open now.";
     sessions_total: counter, "strongroom_sessions_total", "Sessions opened.";

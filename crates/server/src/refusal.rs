@@ -55,6 +55,7 @@ impl From<StoreError> for Refusal {
             StoreError::Full => Problem::Full,
             StoreError::TooLarge { .. } => Problem::TooLarge,
             StoreError::Busy => Problem::Busy,
+            StoreError::Corrupt { .. } => Problem::Damaged,
             _ => Problem::Internal,
         };
         // The operator needs the reason; the asker must not see it. Store errors name no path.

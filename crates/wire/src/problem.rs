@@ -63,4 +63,5 @@ problems! {
     Quota, "quota", 507, "This vault's quota is used up; nothing was stored.";
     SignUpClosed, "sign-up-closed", 403, "This provider takes no new vaults, or asks for a token.";
     Unsupported, "unsupported", 422, "This provider does not know this kind of entry or format.";
+    Damaged, "damaged", 500, "The provider's copy of this is damaged; nothing of it is given out.";
 }

@@ -12,6 +12,7 @@ use strongroom_seal::stream::ArrivedChunk;
 use strongroom_seal::suite::Suite;
 use strongroom_store::{BlobId, Blobs, StoreError};
 use strongroom_wire::ids::ChunkId;
+use strongroom_wire::problem::Problem;
 use tokio::task::JoinHandle;
 
 use super::manifest;
@@ -151,13 +152,14 @@ impl<'v> Fetcher<'v> {
                 let bucket = self.bucket.record.id;
                 let session = self.session()?;
                 let fetching = session.get_chunk(bucket, id, None);
-                self.vault.runtime()?.block_on(fetching)?
+                self.vault.runtime()?.block_on(fetching).map_err(|e| unserved(id, e))?
             }
             Coming::Asked(task) => self
                 .vault
                 .runtime()?
                 .block_on(task)
-                .map_err(|_| Error::new(ErrorKind::Other, "a download ended unexpectedly"))??,
+                .map_err(|_| Error::new(ErrorKind::Other, "a download ended unexpectedly"))?
+                .map_err(|e| unserved(id, e))?,
         };
         ArrivedChunk::check(id, bytes.into()).map_err(|e| Error::damaged(e.to_string()))
     }
@@ -180,6 +182,17 @@ impl<'v> Fetcher<'v> {
         let session = self.vault.bucket_session(&remote, self.bucket)?;
         *held = Some(session.clone());
         Ok(session)
+    }
+}
+
+/// A part of a content that the provider had and does not give: damaged there, lost or withheld.
+fn unserved(id: ChunkId, error: RemoteError) -> Error {
+    match error.problem() {
+        Some(Problem::NotFound) => {
+            Error::damaged(format!("the provider no longer has {id}, a part of it"))
+        }
+        Some(Problem::Damaged) => RemoteError::Damaged(id).into(),
+        _ => error.into(),
     }
 }
 

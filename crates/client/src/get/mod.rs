@@ -105,7 +105,8 @@ impl Vault {
                 .with_hint("`strongroom get` writes it with all that is in it"));
         }
         let fetcher = Fetcher::new(self, &bucket);
-        fetcher.write_content(&body, out, progress)?;
+        let written = fetcher.write_content(&body, out, progress);
+        written.map_err(|error| naming(error, &body))?;
         fetcher.end()?;
         Ok(body.metadata.size)
     }
@@ -117,6 +118,11 @@ impl Vault {
     }
 }
 
+/// Damage is damage of something: a person who asked for one document is told which.
+fn naming(error: Error, body: &VersionBody) -> Error {
+    if error.kind() == ErrorKind::Damaged { error.about(&body.metadata.name) } else { error }
+}
+
 impl Get<'_> {
     fn one(&mut self, no: LocalNo, to: &Path) -> Result<()> {
         let body = self.writing.vault.opened(self.writing.bucket, no)?;
@@ -126,7 +132,8 @@ impl Get<'_> {
             self.report.unchanged += 1;
             return Ok(());
         }
-        self.writing.version(&body, to, &mut self.report)
+        let written = self.writing.version(&body, to, &mut self.report);
+        written.map_err(|error| naming(error, &body))
     }
 
     fn directory(&mut self, tag: DocumentTag, facts: Option<Metadata>, to: &Path) -> Result<()> {

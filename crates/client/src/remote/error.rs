@@ -112,6 +112,7 @@ impl RemoteError {
                 Problem::Rate | Problem::Busy => Some("try again in a while"),
                 Problem::Quota => Some("`strongroom status` shows the quota and what fills it"),
                 Problem::SignUpClosed => Some("ask the provider for a sign-up token"),
+                Problem::Damaged => Some("tell the provider; the rest of the vault can be read"),
                 _ => None,
             },
             Self::Url(_) | Self::CaFile(_) => None,

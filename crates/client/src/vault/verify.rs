@@ -89,7 +89,7 @@ impl Vault {
             };
             let id = entry.id();
             match verify_entry(bucket, &mut control, &mut authors, entry) {
-                Ok(Some(body)) if deep => {
+                Ok(Some(body)) if deep && report.unreachable.is_empty() => {
                     self.verify_content(bucket, id, &body, report, progress)?;
                 }
                 Ok(_) => {}
@@ -116,8 +116,12 @@ impl Vault {
             .and_then(|manifest| self.verify_chunks(bucket, manifest, report, progress));
         match checked {
             Ok(()) => Ok(()),
-            Err(error) if matches!(error.kind(), ErrorKind::Unreachable | ErrorKind::Cancelled) => {
-                Err(error)
+            Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
+            // Nothing is known of this content, and nothing will be of those that follow.
+            Err(error) if error.kind() == ErrorKind::Unreachable => {
+                let record = self.remote_records()?.into_iter().next();
+                away(report, &record.map_or_else(String::new, |record| record.url), &error);
+                Ok(())
             }
             Err(error) => {
                 let name = name_of(&body.metadata);
@@ -170,7 +174,7 @@ impl Vault {
 
     /// Whole sets against whole sets, from the start if need be.
     fn compare(&self, report: &mut VerifyReport) -> Result<()> {
-        for record in self.remote_records()? {
+        'providers: for record in self.remote_records()? {
             let mut equal = true;
             for made in self.records()? {
                 let mut bucket = Bucket::open(made, self);
@@ -180,6 +184,10 @@ impl Vault {
                 });
                 match compared {
                     Ok(done) => equal &= done.equal,
+                    Err(error) if error.kind() == ErrorKind::Unreachable => {
+                        away(report, &record.url, &error);
+                        continue 'providers;
+                    }
                     Err(error) => {
                         equal = false;
                         report
@@ -218,6 +226,13 @@ fn verify_entry(
     let body = bucket.keyring.open_version(&entry).map_err(|e| e.to_string())?;
     references_match(&entry, &body)?;
     Ok(Some(body))
+}
+
+/// A provider that does not answer has damaged nothing; it is told once.
+fn away(report: &mut VerifyReport, url: &str, error: &Error) {
+    if !report.unreachable.iter().any(|one| one.path == url) {
+        report.unreachable.push(Refused { path: url.to_owned(), reason: error.to_string() });
+    }
 }
 
 /// Damage ends one part of the check, not the whole: it is named, and the rest is looked at.

@@ -374,8 +374,8 @@ const TIPS_MAX: usize = 4_096;
 
 /// A row of ours that does not read: the store is damaged, or written by a newer version.
 fn damaged() -> Refusal {
-    tracing::error!("a row does not read; run the store's check");
-    Problem::Internal.into()
+    tracing::error!("a row does not read, or what it names is gone; run the store's check");
+    Problem::Damaged.into()
 }
 
 /// All buckets in memory, and what their vaults have used.

@@ -128,7 +128,7 @@ pub async fn read(
     let room = provider.answers.take((end - start) as usize).await?;
     let bytes = provider.buckets.read_chunk(chunk, start..end).await?;
     if bytes.len() as u64 != end - start {
-        return Err(Problem::Internal.into());
+        return Err(Problem::Damaged.into());
     }
     provider.metrics.chunks_sent.one();
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };

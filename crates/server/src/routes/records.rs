@@ -91,7 +91,7 @@ async fn replace(provider: &Provider, id: RecordId, new: RecordRow) -> Result<()
 }
 
 fn read_row(bytes: &[u8]) -> Result<RecordRow, Refusal> {
-    RecordRow::decode(bytes).map_err(|_| Problem::Internal.into())
+    RecordRow::decode(bytes).map_err(|_| Problem::Damaged.into())
 }
 
 /// Moves the replaced record to the older ones and drops those whose time is over.
@@ -186,7 +186,7 @@ async fn leave_notice(provider: &Provider, vault: VaultTag) -> Result<(), Refusa
     let _one_at_a_time = provider.vault_rows.lock().await;
     let key = rows::vault(vault);
     let stored = provider.store.rows.get(&key)?.ok_or(Problem::NotFound)?;
-    let mut row = VaultRow::decode(&stored).map_err(|_| Problem::Internal)?;
+    let mut row = VaultRow::decode(&stored).map_err(|_| Problem::Damaged)?;
     row.record_reads += 1;
     row.record_read_at = now_secs();
     let mut batch = Batch::new();

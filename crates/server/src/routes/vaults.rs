@@ -92,7 +92,7 @@ fn admits(policy: &SignUpPolicy, token: Option<&str>) -> bool {
 
 fn read_vault(provider: &Provider, vault: VaultTag) -> Result<Option<VaultRow>, Refusal> {
     let row = provider.store.rows.get(&rows::vault(vault))?;
-    row.map(|row| VaultRow::decode(&row).map_err(|_| Problem::Internal.into())).transpose()
+    row.map(|row| VaultRow::decode(&row).map_err(|_| Problem::Damaged.into())).transpose()
 }
 
 fn terms_of(provider: &Provider, vault: VaultTag, status: StatusCode) -> Result<Response, Refusal> {

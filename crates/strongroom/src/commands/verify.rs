@@ -28,7 +28,10 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         vault.verify(args.deep, &progress)?
     };
     session.out.facts(&report, |to| print(to, &session.out, &report))?;
-    refusals(session, &report.damaged, Exit::Damaged)
+    // Damage weighs more than a provider that may be asked later.
+    let unreachable = refusals(session, &report.unreachable, Exit::Unreachable);
+    refusals(session, &report.damaged, Exit::Damaged)?;
+    unreachable
 }
 
 fn print(to: &mut dyn Write, out: &Out, report: &VerifyReport) -> io::Result<()> {
@@ -48,6 +51,9 @@ fn print(to: &mut dyn Write, out: &Out, report: &VerifyReport) -> io::Result<()>
         writeln!(to, "{} {words}", out.name(url))?;
     }
     match report.damaged.len() as u64 {
+        0 if !report.unreachable.is_empty() => {
+            writeln!(to, "what was checked is as it was written; a provider could not be asked:")
+        }
         0 => writeln!(to, "all is as it was written"),
         n => writeln!(to, "{} of them damaged:", count(n)),
     }

@@ -106,6 +106,8 @@ fn a_byte_that_changed_at_the_provider_never_reaches_a_file() {
     let content: Vec<u8> = (0..3_000_000_u32).map(|i| (i >> 7) as u8).collect();
     assert_eq!(device.run_with(&["put", "-", "/big"], &content).code, 0);
     assert!(device.ok(&["verify", "--deep"]).contains("all is as it was written"));
+    let small = vec![7; 200_000];
+    assert_eq!(device.run_with(&["put", "-", "/small"], &small).code, 0);
     device.ok(&["get", "/big", "before"]);
     assert_eq!(device.read("before"), content);
 
@@ -115,9 +117,17 @@ fn a_byte_that_changed_at_the_provider_never_reaches_a_file() {
     // A device that has nothing of it: what it kept of the chunks is gone.
     std::fs::remove_dir_all(device.home.join("cache")).unwrap();
     for words in [&["verify", "--deep"][..], &["get", "/big", "after"], &["cat", "/big"]] {
-        let ran = device.run(words);
-        assert!(matches!(ran.code, 5 | 6), "{words:?}: {} {}", ran.code, ran.err);
+        let ran = device.fails(6, words);
+        assert!(ran.err.contains("big"), "{words:?} names what is damaged: {}", ran.err);
     }
+    // The rest is checked and served.
+    let report = device.run(&["verify", "--deep", "--json"]).json();
+    assert_eq!(report["damaged"].as_array().unwrap().len(), 1, "{report}");
+    assert_eq!(report["remotes_equal"][0][1], true, "{report}");
+    device.ok(&["get", "/small", "small"]);
+    assert_eq!(device.read("small"), small);
+    device.write("later", "put while a part of the provider is damaged");
+    assert_eq!(device.json(&["put", "later"])["durable_remotely"], true);
     assert!(!device.folder.path().join("after").exists(), "a half file was left");
 }
 
@@ -128,8 +138,13 @@ fn verify_with_the_provider_away_says_so() {
     device.write("a.txt", "a");
     device.ok(&["put", "a.txt"]);
     let away = provider.stop();
-    let ran = device.run(&["verify"]);
-    assert!(ran.code > 0 && ran.err.contains(&away.url()), "{} {}", ran.code, ran.err);
+    for words in [&["verify"][..], &["verify", "--deep"]] {
+        let ran = device.fails(5, words);
+        assert!(ran.err.contains(&away.url()), "{} {}", ran.code, ran.err);
+    }
+    let report = device.run(&["verify", "--json"]).json();
+    assert_eq!(report["damaged"], serde_json::json!([]), "who is away has damaged nothing");
+    assert_eq!(report["unreachable"].as_array().unwrap().len(), 1, "{report}");
 }
 
 #[test]
