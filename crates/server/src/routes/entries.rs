@@ -1,5 +1,5 @@
-//! One entry by its id. Comes in: an id. Goes out: the entry as it rests, to those whose chain covers
-//! it. Must not know: what it says.
+//! One entry by its id. Comes in: an id. Goes out: the entry as it rests, to those whose chain
+//! covers it. Must not know: what it says.
 
 use axum::extract::{Path, State};
 use http::StatusCode;
