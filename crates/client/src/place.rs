@@ -1,7 +1,8 @@
 //! Places: what a person types. Comes in: `[BUCKET:]/path`. Goes out: a bucket's name and the
 //! path's parts. Must not know: what is there.
 
-use strongroom_wire::limits::{NAME_LEN_MAX, PATH_DEPTH_MAX, PATH_LEN_MAX};
+use strongroom_core::names::{BucketPath, NameError};
+use strongroom_wire::limits::{PATH_DEPTH_MAX, PATH_LEN_MAX};
 
 /// Why a text names no place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -10,8 +11,8 @@ pub enum PlaceError {
     #[error("`{0}` is not a path in the vault: paths start with /, as in /{0} or BUCKET:/{0}")]
     Relative(String),
     /// A name that no document may have.
-    #[error("`{0}` cannot be the name of a document")]
-    Name(String),
+    #[error("`{0}` is not a path in the vault: {1}")]
+    Name(String, NameError),
     /// Longer or deeper than any path may be.
     #[error("the path is longer than {PATH_LEN_MAX} bytes or deeper than {PATH_DEPTH_MAX} names")]
     Long,
@@ -40,26 +41,16 @@ impl Place {
     /// assert!(Place::parse("/a/../b").is_err());
     /// ```
     pub fn parse(text: &str) -> Result<Self, PlaceError> {
-        let (bucket, path) = match text.find(":/") {
-            Some(at) if !text.starts_with('/') => {
-                let (bucket, path) = text.split_at(at);
-                (Some(bucket.to_owned()), path.get(1..).unwrap_or_default())
-            }
-            _ => (None, text),
-        };
-        let rest = path.strip_prefix('/').ok_or_else(|| PlaceError::Relative(text.to_owned()))?;
-        if rest.len() > PATH_LEN_MAX {
-            return Err(PlaceError::Long);
-        }
-        let names: Vec<String> =
-            rest.split('/').filter(|name| !name.is_empty()).map(str::to_owned).collect();
-        if names.len() > PATH_DEPTH_MAX {
-            return Err(PlaceError::Long);
-        }
-        if let Some(bad) = names.iter().find(|name| !name_is_allowed(name)) {
-            return Err(PlaceError::Name(bad.clone()));
-        }
-        Ok(Self { bucket, names, into: path.ends_with('/') })
+        let path: BucketPath = text.parse().map_err(|why| match why {
+            NameError::NotAbsolute => PlaceError::Relative(text.to_owned()),
+            NameError::PathTooLong | NameError::TooDeep => PlaceError::Long,
+            why => PlaceError::Name(text.to_owned(), why),
+        })?;
+        Ok(Self {
+            bucket: path.bucket().map(str::to_owned),
+            names: path.names().to_vec(),
+            into: path.is_into(),
+        })
     }
 
     /// The root of the default bucket.
@@ -88,13 +79,4 @@ impl core::fmt::Display for Place {
             None => f.write_str(&self.path()),
         }
     }
-}
-
-/// Whether a document may have this name: 1 to 255 bytes, no slash, no NUL, not `.` or `..`.
-pub fn name_is_allowed(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= NAME_LEN_MAX
-        && name != "."
-        && name != ".."
-        && !name.bytes().any(|b| b == b'/' || b == 0)
 }

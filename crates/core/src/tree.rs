@@ -13,7 +13,7 @@ use strongroom_wire::entry::Hlc;
 use strongroom_wire::ids::{DocumentTag, EntryId};
 use strongroom_wire::limits::PATH_DEPTH_MAX;
 
-pub use label::{Named, Sibling, conflict_name, name_siblings};
+pub use label::{CONFLICT_MARK, Named, Sibling, conflict_name, name_siblings};
 
 /// Who is later: clock, then id. Total, and the same everywhere.
 pub type Rank = (Hlc, EntryId);
@@ -40,6 +40,24 @@ pub struct Place {
     pub name: String,
     /// Whether other documents may be in it.
     pub directory: bool,
+}
+
+impl Place {
+    /// Whether both are directories with one name in one place, see [`same_directory`].
+    pub fn is_same_directory(&self, other: &Self) -> bool {
+        let of = |place: &Self| (place.parent, place.directory);
+        same_directory((of(self), &self.name), (of(other), &other.name))
+    }
+}
+
+/// Whether two heads of a document, given as ((parent, whether a directory), name), are one
+/// directory in one place. Two devices that made the same one meet in a document with two heads:
+/// that is no conflict, and shown once.
+pub fn same_directory(
+    one: ((DocumentTag, bool), &str),
+    other: ((DocumentTag, bool), &str),
+) -> bool {
+    one.0.1 && one == other
 }
 
 impl Claim {
@@ -109,38 +127,43 @@ pub fn tree(claims: &[Claim]) -> Vec<Row> {
         above.insert(tag, DocumentTag::ZERO);
         strays.insert(tag, Stray::Cycle);
     }
-    let mut directories: BTreeMap<DocumentTag, Vec<Sibling>> = BTreeMap::new();
+    let mut directories: BTreeMap<DocumentTag, Vec<Sibling<'_>>> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     for claim in claims.iter().filter(|claim| seen.insert((claim.tag, claim.head))) {
-        let (Some(place), Some((rank, _))) = (&claim.place, winners.get(&claim.tag)) else {
+        let (Some(place), Some((rank, best))) = (&claim.place, winners.get(&claim.tag)) else {
             continue;
         };
+        if claim.rank() != *rank && place.is_same_directory(best) {
+            continue;
+        }
         // A head that lost is shown beside the one that won, wherever it says it is.
         let parent = above.get(&claim.tag).copied().unwrap_or(DocumentTag::ZERO);
         directories.entry(parent).or_default().push(Sibling {
             tag: claim.tag,
             rank: claim.rank(),
-            name: place.name.clone(),
+            name: &place.name,
             is_copy: claim.rank() != *rank,
         });
     }
     let rows = directories.into_iter().flat_map(|(parent, siblings)| {
-        let mut rows: Vec<_> =
-            name_siblings(siblings).into_iter().map(|named| row(named, parent, &strays)).collect();
-        rows.sort_by(|a, b| a.name.cmp(&b.name));
-        rows
+        let named = name_siblings(siblings, |sibling| *sibling).into_iter();
+        named.map(|named| row(named, parent, &strays)).collect::<Vec<_>>()
     });
     rows.collect()
 }
 
-fn row(named: Named, parent: DocumentTag, strays: &BTreeMap<DocumentTag, Stray>) -> Row {
-    let Named { sibling, shown } = named;
+fn row(
+    named: Named<Sibling<'_>>,
+    parent: DocumentTag,
+    strays: &BTreeMap<DocumentTag, Stray>,
+) -> Row {
+    let Named { item: sibling, made } = named;
     Row {
         tag: sibling.tag,
         head: sibling.rank.1,
         parent,
-        is_renamed: shown != sibling.name,
-        name: shown,
+        is_renamed: made.is_some(),
+        name: made.unwrap_or_else(|| sibling.name.to_owned()),
         is_copy: sibling.is_copy,
         stray: strays.get(&sibling.tag).copied(),
     }

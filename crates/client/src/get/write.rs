@@ -9,13 +9,14 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use strongroom_core::document::{Metadata, Timestamp};
+use strongroom_core::names::{ExportRules, export_name};
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::place::name_is_allowed;
 
 /// A name inside a directory; `None` for one that would lead out of it.
 pub fn child(dir: &Path, name: &str) -> Option<PathBuf> {
-    name_is_allowed(name).then(|| dir.join(name))
+    let name = export_name(name, ExportRules::Unix).ok()?;
+    Some(dir.join(&*name))
 }
 
 /// Makes a directory unless one is there. Not through a link: what a link names may lie anywhere.

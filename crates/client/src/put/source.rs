@@ -8,9 +8,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use strongroom_core::document::Timestamp;
+use strongroom_core::names::{NameError, name_from_bytes};
 
 use crate::glob::Pattern;
-use crate::place::name_is_allowed;
 use crate::replica::rows::Stamp;
 use crate::report::Refused;
 
@@ -129,12 +129,11 @@ pub fn read_directory(
 
 /// The name a document may have, never silently changed.
 pub fn document_name(name: &std::ffi::OsStr) -> Result<String, String> {
-    let text = std::str::from_utf8(name.as_bytes()).map_err(|_| {
-        "its name is not UTF-8; rename it, for instance with `convmv`, then put it again".to_owned()
-    })?;
-    if name_is_allowed(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("its name cannot be that of a document".to_owned())
-    }
+    name_from_bytes(name.as_bytes()).map(str::to_owned).map_err(|error| match error {
+        NameError::NotUtf8 => {
+            let what = "its name is not UTF-8; rename it, for instance with `convmv`";
+            format!("{what}, then put it again")
+        }
+        other => other.to_string(),
+    })
 }

@@ -9,12 +9,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use strongroom_core::document::{DocumentType, Metadata};
+use strongroom_core::tree::{Rank, cut_of};
 use strongroom_store::Batch;
 use strongroom_wire::chain::{Tip as AuthorTip, Verified};
 use strongroom_wire::clear::Clear;
 use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::ids::{AuthorKey, DocumentTag};
-use strongroom_wire::limits::PATH_DEPTH_MAX;
 
 use super::keys::{self, BucketNo, LocalNo};
 use super::rows::{DocumentRow, Head, NameRow, Row, Stamp, Tip, Totals};
@@ -340,29 +340,26 @@ impl<'a> Intake<'a> {
         Ok(cut)
     }
 
-    /// Walks up from a document. If it comes back to where it started, the member with the highest
-    /// (hlc, id) is cut out. A cycle further up is its members' affair: once it is cut, what
-    /// hangs below it is reachable again.
+    /// Where the cycle this document is part of is cut, if it is part of one.
     fn cycle_cut(&mut self, start: DocumentTag) -> Result<Option<DocumentTag>> {
-        let mut at = start;
-        let mut highest = None;
-        let mut seen = HashSet::from([start]);
-        for _ in 0..=PATH_DEPTH_MAX {
-            let Some(row) = self.view(at)? else { return Ok(None) };
-            let Some(head) = row.current() else { return Ok(None) };
-            let Some(facts) = &head.facts else { return Ok(None) };
-            highest = highest.max(Some((head.hlc, head.id, at)));
-            let parent = facts.parent;
-            if parent == start {
-                return Ok(highest.map(|(_, _, tag)| tag));
+        let mut failed = None;
+        let cut = cut_of(start, |at| match self.claim(at) {
+            Ok(claim) => claim,
+            Err(error) => {
+                failed = Some(error);
+                None
             }
-            if parent.is_zero() || !seen.insert(parent) {
-                return Ok(None);
-            }
-            at = parent;
-        }
-        // Deeper than any path may be: the start is shown at the root.
-        Ok(Some(start))
+        });
+        failed.map_or(Ok(cut), Err)
+    }
+
+    /// What a document says of its place: its parent, zero where that is no directory.
+    fn claim(&mut self, tag: DocumentTag) -> Result<Option<(DocumentTag, Rank)>> {
+        let head = self.view(tag)?.and_then(DocumentRow::current);
+        let said = head.and_then(|it| Some((it.facts.as_ref()?.parent, (it.hlc, it.id))));
+        let Some((parent, rank)) = said else { return Ok(None) };
+        let held = !parent.is_zero() && self.is_live_directory(parent)?;
+        Ok(Some((if held { parent } else { DocumentTag::ZERO }, rank)))
     }
 
     /// Writes everything and waits until it is durable. Fails with a conflict if another process

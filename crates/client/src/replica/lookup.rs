@@ -2,6 +2,7 @@
 //! contents; nothing here opens an entry.
 
 use strongroom_core::document::DocumentType;
+use strongroom_core::tree::{CONFLICT_MARK, Named, Sibling, name_siblings};
 use strongroom_wire::ids::DocumentTag;
 
 use super::Replica;
@@ -72,41 +73,25 @@ impl Replica {
     }
 }
 
-/// Part of every conflict copy's name.
-const CONFLICT_MARK: &str = " (conflict ";
-
-/// Gives every row its name: among equals the highest (hlc, id) keeps it.
+/// Gives every row its name. Internal documents are left out.
 fn show(mut rows: Vec<NameRow>) -> Vec<Shown> {
     rows.retain(|row| {
         row.head.facts.as_ref().is_some_and(|facts| facts.kind != DocumentType::Internal)
     });
-    let name_of =
-        |row: &NameRow| row.head.facts.as_ref().map(|facts| facts.name.clone()).unwrap_or_default();
-    // Ascending names; within one name first heads before the others, then newest first.
-    rows.sort_by_cached_key(|row| {
-        (name_of(row), !row.first, std::cmp::Reverse((row.head.hlc, row.head.id)))
+    let named = name_siblings(rows, |row| Sibling {
+        tag: row.tag,
+        rank: (row.head.hlc, row.head.id),
+        name: stored_name(row),
+        is_copy: !row.first,
     });
-    let mut shown: Vec<Shown> = Vec::with_capacity(rows.len());
-    let mut last: Option<String> = None;
-    for row in rows {
-        let stored = name_of(&row);
-        let keeps_name = last.as_ref() != Some(&stored);
-        let name = if keeps_name { stored.clone() } else { copy_name(&stored, &row.head) };
-        last = Some(stored);
-        shown.push(Shown { name, keeps_name, row });
-    }
-    shown
+    let shown = named.into_iter().map(|Named { item: row, made }| Shown {
+        keeps_name: made.is_none(),
+        name: made.unwrap_or_else(|| stored_name(&row).to_owned()),
+        row,
+    });
+    shown.collect()
 }
 
-/// `report (conflict 7f3a9c2e).pdf`: the eight characters name the version.
-fn copy_name(stored: &str, head: &Head) -> String {
-    let id = head.id.to_base32();
-    let short = id.get(..8).unwrap_or(&id);
-    match stored.rfind('.').filter(|at| *at > 0) {
-        Some(at) => {
-            let (stem, extension) = stored.split_at(at);
-            format!("{stem}{CONFLICT_MARK}{short}){extension}")
-        }
-        None => format!("{stored}{CONFLICT_MARK}{short})"),
-    }
+fn stored_name(row: &NameRow) -> &str {
+    row.head.facts.as_ref().map(|facts| facts.name.as_str()).unwrap_or_default()
 }

@@ -4,6 +4,7 @@
 //! Bytes: docs/spec/replica.md.
 
 use strongroom_core::document::{DocumentType, Metadata, Timestamp};
+use strongroom_core::tree::same_directory as same_directory_in_tree;
 use strongroom_core::writer::ChainPosition;
 use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::entry::Hlc;
@@ -330,10 +331,8 @@ impl DocumentRow {
 fn same_directory(a: &Head, b: &Head) -> bool {
     match (&a.facts, &b.facts) {
         (Some(a), Some(b)) => {
-            a.kind == DocumentType::Directory
-                && b.kind == DocumentType::Directory
-                && a.parent == b.parent
-                && a.name == b.name
+            let of = |it: &Metadata| (it.parent, it.kind == DocumentType::Directory);
+            same_directory_in_tree((of(a), &a.name), (of(b), &b.name))
         }
         _ => false,
     }

@@ -5,6 +5,7 @@ use std::io::Read;
 
 use strongroom_core::document::DocumentType;
 use strongroom_core::founding::{Founded, Founder, found};
+use strongroom_core::names::check_name;
 use strongroom_core::parts::encode_reason;
 use strongroom_core::writer::Planned;
 use strongroom_seal::kem::KemPublic;
@@ -19,7 +20,7 @@ use super::documents::{BUCKET, BucketDocument, SETTINGS, encode_settings};
 use super::provider::recovery_public;
 use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
-use crate::place::{Place, PlaceError, name_is_allowed};
+use crate::place::{Place, PlaceError};
 use crate::progress::Quiet;
 use crate::random::SystemRng;
 use crate::replica::index::{Intake, Taken};
@@ -324,7 +325,7 @@ pub(crate) fn root_wrap(to: &KemPublic, founded: &Founded) -> Result<Vec<u8>> {
 }
 
 fn check_label(label: &str) -> Result<()> {
-    if name_is_allowed(label) && !label.contains(':') {
+    if check_name(label).is_ok() && !label.contains(':') {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Usage, format!("`{label}` cannot be the label of a bucket"))

@@ -5,9 +5,11 @@
 use std::collections::BTreeSet;
 
 use strongroom_core::document::{Content, DocumentType, VersionBody};
+use strongroom_core::tree::{Move, may_move};
 use strongroom_wire::clear::{Clear, References};
 use strongroom_wire::entry::Kind;
 use strongroom_wire::ids::{DocumentTag, EntryId};
+use strongroom_wire::limits::PATH_DEPTH_MAX;
 
 use super::{Bucket, Change, Vault};
 use crate::error::{Error, ErrorKind, Result};
@@ -38,12 +40,7 @@ impl Vault {
             .with_hint("`strongroom get` it and `strongroom put` it there, then remove it here"));
         }
         let (dir, name) = self.destination(&bucket, to, &shown)?;
-        if shown.kind() == DocumentType::Directory && self.is_below(&bucket, dir, shown.row.tag)? {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                "a directory cannot move into itself or below itself",
-            ));
-        }
+        self.check_move(&bucket, shown.row.tag, dir)?;
         let row = self.document_row(&bucket, shown.row.tag)?;
         let mut past = self.past(&bucket, shown.head().no)?;
         past.body.metadata.parent = dir;
@@ -118,17 +115,22 @@ impl Vault {
         }
     }
 
-    /// Whether `dir` is `above` or below it.
-    fn is_below(&self, bucket: &Bucket, dir: DocumentTag, above: DocumentTag) -> Result<bool> {
-        let mut at = dir;
-        let mut seen = BTreeSet::new();
-        while !at.is_zero() && seen.insert(at) {
-            if at == above {
-                return Ok(true);
+    /// A move that every device would undo is not written.
+    fn check_move(&self, bucket: &Bucket, tag: DocumentTag, into: DocumentTag) -> Result<()> {
+        let mut failed = None;
+        let told = may_move(tag, into, |at| match self.replica.document(bucket.no(), at) {
+            Ok(row) => row.unwrap_or_default().shown_in,
+            Err(error) => {
+                failed = Some(error);
+                DocumentTag::ZERO
             }
-            at = self.replica.document(bucket.no(), at)?.unwrap_or_default().shown_in;
-        }
-        Ok(false)
+        });
+        let what = match told {
+            Move::Allowed { .. } => return failed.map_or(Ok(()), Err),
+            Move::IntoItself => "a directory cannot move into itself or below itself".to_owned(),
+            Move::TooDeep => format!("it would lie deeper than {PATH_DEPTH_MAX} directories"),
+        };
+        Err(Error::new(ErrorKind::Usage, what))
     }
 
     /// Removes a document, or with `recursive` a directory with all that is in it. Every version

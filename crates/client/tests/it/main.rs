@@ -13,5 +13,6 @@ mod kills;
 mod processes;
 mod support;
 mod trees;
+mod trees_agree;
 mod unreachable;
 mod worker;

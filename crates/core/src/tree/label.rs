@@ -1,8 +1,8 @@
 //! L2 · Names among siblings. Takes all that is shown in one directory; gives each a name of its
 //! own. Must not know: the rest of the tree.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeSet;
 
 use strongroom_wire::entry::Hlc;
 use strongroom_wire::ids::{DocumentTag, EntryId};
@@ -11,95 +11,121 @@ use strongroom_wire::limits::NAME_LEN_MAX;
 use super::Rank;
 use crate::names::check_name;
 
-/// Something shown in a directory.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sibling {
+/// Stands in every conflict name: a name without it is shown only where it was claimed.
+pub const CONFLICT_MARK: &str = " (conflict ";
+
+/// What something shown in a directory claims.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sibling<'a> {
     /// The document.
     pub tag: DocumentTag,
     /// Its head that is shown, with its clock.
     pub rank: Rank,
     /// The name it claims, as written.
-    pub name: String,
+    pub name: &'a str,
     /// Whether another head of the document won.
     pub is_copy: bool,
 }
 
-/// A sibling with the name it is shown under.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
-    /// Who.
-    pub sibling: Sibling,
-    /// Unique in its directory.
-    pub shown: String,
+impl Sibling<'_> {
+    /// By name; within one name the one that keeps it first.
+    fn before(&self, other: &Self) -> Ordering {
+        let order = |it: &Self| (it.is_copy, Reverse((it.rank, it.tag)));
+        self.name.cmp(other.name).then_with(|| order(self).cmp(&order(other)))
+    }
 }
 
-/// Gives every sibling a name of its own. Of those that claim the same one, the highest rank that
-/// is no copy keeps it; the others are named by [`conflict_name`]. A claimed name always goes
-/// before a made one. The result does not depend on the order of `siblings`.
+/// A sibling with the name it is shown under, if that is not the one it claims.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named<T> {
+    /// Who.
+    pub item: T,
+    /// A conflict name, unique in its directory; none: the claimed name is its own.
+    pub made: Option<String>,
+}
+
+/// Gives every sibling a name of its own, and puts them into the order of these names. Of those
+/// that claim the same one, the highest rank that is no copy keeps it; the others are named by
+/// [`conflict_name`]. A claimed name always goes before a made one. The result does not depend on
+/// the order of `items`. What is shown under one claimed name follows from those that claim it.
 ///
 /// ```
 /// use strongroom_core::tree::{Sibling, name_siblings};
 /// use strongroom_wire::{entry::Hlc, ids::{DocumentTag, EntryId}};
-/// let file = |n: u8| Sibling {
-///     tag: DocumentTag([n; 16]),
-///     rank: (Hlc::new(1_795_305_600_000, n.into()), EntryId([n; 32])),
-///     name: "a.txt".into(),
+/// let named = name_siblings(vec![0x11_u8, 0x22], |n| Sibling {
+///     tag: DocumentTag([*n; 16]),
+///     rank: (Hlc::new(1_795_305_600_000, u16::from(*n)), EntryId([*n; 32])),
+///     name: "a.txt",
 ///     is_copy: false,
-/// };
-/// let named = name_siblings(vec![file(0x11), file(0x22)]);
-/// assert_eq!(named[0].shown, "a.txt");
-/// assert_eq!(named[1].shown, "a (conflict 2026-11-22 1111).txt");
+/// });
+/// assert_eq!(named[0].made.as_deref(), Some("a (conflict 2026-11-22 ceirceir).txt"));
+/// assert_eq!((named[1].item, &named[1].made), (0x22, &None));
 /// ```
-pub fn name_siblings(mut siblings: Vec<Sibling>) -> Vec<Named> {
-    // Later first, so the first to ask for a name is the one that keeps it.
-    siblings.sort_unstable_by_key(|sibling| Reverse((sibling.rank, sibling.tag)));
-    let mut owners: BTreeMap<String, Rank> = BTreeMap::new();
-    for sibling in &siblings {
-        if !sibling.is_copy && check_name(&sibling.name).is_ok() {
-            owners.entry(sibling.name.clone()).or_insert(sibling.rank);
+pub fn name_siblings<T>(mut items: Vec<T>, claim: impl Fn(&T) -> Sibling<'_>) -> Vec<Named<T>> {
+    items.sort_unstable_by(|a, b| claim(a).before(&claim(b)));
+    let mut named: Vec<Named<T>> = Vec::with_capacity(items.len());
+    let mut made = Vec::new();
+    for item in items {
+        let it = claim(&item);
+        let first = named.last().is_none_or(|before| claim(&before.item).name != it.name);
+        if !first || it.is_copy || check_name(it.name).is_err() {
+            made.push((it.rank, it.tag, named.len()));
         }
+        named.push(Named { item, made: None });
     }
-    let mut taken: BTreeSet<String> = owners.keys().cloned().collect();
-    let mut named = Vec::with_capacity(siblings.len());
-    for sibling in siblings {
-        let owns = !sibling.is_copy && owners.get(&sibling.name) == Some(&sibling.rank);
-        // Only the first of two with the very same rank owns; the name is then nobody's again.
-        if owns {
-            owners.remove(&sibling.name);
-        }
-        let shown = if owns { sibling.name.clone() } else { free_name(&sibling, &taken) };
-        taken.insert(shown.clone());
-        named.push(Named { sibling, shown });
+    if made.is_empty() {
+        return named;
     }
+    // Later first, so that the first to ask for a made name is the one that keeps it.
+    made.sort_unstable_by(|a, b| b.cmp(a));
+    let lost: BTreeSet<usize> = made.iter().map(|(_, _, at)| *at).collect();
+    let kept = named.iter().enumerate().filter(|(at, _)| !lost.contains(at));
+    let mut taken: BTreeSet<String> =
+        kept.map(|(_, named)| claim(&named.item).name.to_owned()).collect();
+    for (_, _, at) in made {
+        let Some(named) = named.get_mut(at) else { continue };
+        let name = free_name(&claim(&named.item), &taken);
+        taken.insert(name.clone());
+        named.made = Some(name);
+    }
+    named.sort_unstable_by(|a, b| a.shown(&claim).cmp(b.shown(&claim)));
     named
 }
 
+impl<T> Named<T> {
+    /// The name it is shown under.
+    fn shown<'t>(&'t self, claim: &impl Fn(&'t T) -> Sibling<'t>) -> &'t str {
+        self.made.as_deref().unwrap_or_else(|| claim(&self.item).name)
+    }
+}
+
 /// A conflict name nobody has yet: more of the id until it is free.
-fn free_name(sibling: &Sibling, taken: &BTreeSet<String>) -> String {
+fn free_name(sibling: &Sibling<'_>, taken: &BTreeSet<String>) -> String {
     let (hlc, head) = sibling.rank;
-    let digits = (4..=64).step_by(4);
-    let mut names = digits.map(|digits| conflict_name(&sibling.name, hlc, head, digits));
+    let lengths = (8..=52).step_by(4);
+    let mut names = lengths.map(|len| conflict_name(sibling.name, hlc, head, len));
     names.find(|name| !taken.contains(name)).unwrap_or_else(|| {
-        // All sixty-four digits are claimed by others: only somebody who means to can do that.
+        // The whole id is claimed by others: only somebody who means to can do that.
         // Of one more number than there are names taken, one is free.
-        let numbered = |n: usize| format!("{}-{n}", sibling.tag.to_base32());
+        let tag = sibling.tag.to_base32();
+        let numbered = |n: usize| format!("unnamed{CONFLICT_MARK}{tag} {n})");
         let mut names = (0..=taken.len()).map(numbered);
         names.find(|name| !taken.contains(name)).unwrap_or_default()
     })
 }
 
-/// `stem (conflict 2026-11-22 3f9a).ending`: the day of the head's clock in UTC and the first
-/// `digits` hex digits of its id. A stem that would make the name too long is cut; a name that is
-/// not allowed becomes `unnamed`.
+/// `stem (conflict 2026-11-22 7f3a9c2e).ending`: the day of the head's clock in UTC, for people,
+/// and the first `len` characters of its id as it is printed, by which `restore` finds it. A stem
+/// that would make the name too long is cut; a name that is not allowed becomes `unnamed`.
 ///
 /// ```
 /// use strongroom_core::tree::conflict_name;
 /// use strongroom_wire::{entry::Hlc, ids::EntryId};
 /// let hlc = Hlc::new(1_795_305_600_000, 0);
-/// let name = conflict_name("letter.tar.gz", hlc, EntryId([0x3f; 32]), 4);
-/// assert_eq!(name, "letter.tar (conflict 2026-11-22 3f3f).gz");
+/// let name = conflict_name("letter.tar.gz", hlc, EntryId([0x3f; 32]), 8);
+/// assert_eq!(name, "letter.tar (conflict 2026-11-22 h47t6pz7).gz");
 /// ```
-pub fn conflict_name(name: &str, hlc: Hlc, head: EntryId, digits: usize) -> String {
+pub fn conflict_name(name: &str, hlc: Hlc, head: EntryId, len: usize) -> String {
     let name = if check_name(name).is_ok() { name } else { "unnamed" };
     // A dot at the start makes a hidden file, not an ending; nor is a long tail one.
     let (stem, ending) = match name.rsplit_once('.') {
@@ -109,9 +135,9 @@ pub fn conflict_name(name: &str, hlc: Hlc, head: EntryId, digits: usize) -> Stri
         _ => (name, String::new()),
     };
     let (year, month, day) = civil_day(hlc.secs() / 86_400);
-    let nibbles = head.0.iter().flat_map(|byte| [byte >> 4, byte & 15]).take(digits);
-    let id: String = nibbles.filter_map(|nibble| char::from_digit(nibble.into(), 16)).collect();
-    let mark = format!(" (conflict {year:04}-{month:02}-{day:02} {id})");
+    let id = head.to_base32();
+    let id = id.get(..len).unwrap_or(&id);
+    let mark = format!("{CONFLICT_MARK}{year:04}-{month:02}-{day:02} {id})");
     let room = NAME_LEN_MAX.saturating_sub(mark.len() + ending.len());
     let mut stem_len = stem.len().min(room);
     while !stem.is_char_boundary(stem_len) {

@@ -46,11 +46,25 @@ fn two_devices_add_a_file_of_the_same_name() {
 
 #[test]
 fn two_devices_change_one_file() {
-    let rows = tree(&[at(1, 0, "tax.pdf", 1), at(1, 0, "tax.pdf", 2)]);
+    let file = |minute| {
+        let mut claim = at(1, 0, "tax.pdf", minute);
+        claim.place.as_mut().unwrap().directory = false;
+        claim
+    };
+    let rows = tree(&[file(1), file(2)]);
     assert_eq!(rows.len(), 2);
     assert_eq!(row(&rows, 1).name, "tax.pdf");
     let copy = rows.iter().find(|row| row.is_copy).unwrap();
     assert!(copy.name.starts_with("tax (conflict 2026-11-22 "));
+}
+
+#[test]
+fn two_devices_make_one_directory() {
+    let rows = tree(&[at(1, 0, "photos", 1), at(1, 0, "photos", 2)]);
+    assert_eq!(rows.len(), 1, "shown once");
+    assert_eq!(row(&rows, 1).name, "photos");
+    // One of them moved it or called it otherwise: both are shown.
+    assert_eq!(tree(&[at(1, 0, "photos", 1), at(1, 0, "pictures", 2)]).len(), 2);
 }
 
 #[test]
@@ -205,8 +219,15 @@ proptest! {
         let rows = tree(&claims);
         let live: BTreeSet<_> =
             claims.iter().filter(|claim| claim.place.is_some()).map(|claim| claim.tag).collect();
-        let heads = claims.iter().filter(|claim| claim.place.is_some()).count();
-        prop_assert_eq!(rows.len(), heads, "every head that is no tombstone has its row");
+        let place_of = |row: &Row| claims.iter().find(|it| it.head == row.head)?.place.clone();
+        for claim in claims.iter().filter(|claim| claim.place.is_some()) {
+            // Every head that is no tombstone has its row, but for directories made twice.
+            let place = claim.place.clone().unwrap();
+            let shown = |row: &Row| row.tag == claim.tag
+                && (row.head == claim.head
+                    || (!row.is_copy && place_of(row).unwrap().is_same_directory(&place)));
+            prop_assert_eq!(rows.iter().filter(|row| shown(row)).count(), 1);
+        }
         let main: Vec<_> = rows.iter().filter(|row| !row.is_copy).collect();
         prop_assert_eq!(main.len(), live.len());
         prop_assert_eq!(main.iter().map(|row| row.tag).collect::<BTreeSet<_>>(), live);
