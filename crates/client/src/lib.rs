@@ -47,4 +47,4 @@ pub use progress::{Progress, Quiet, Stage};
 pub use put::{PutOptions, Source};
 pub use report::*;
 pub use strongroom_core::rotation::Limits as EpochLimits;
-pub use vault::{Passphrase, Phrase, Unlock, Vault};
+pub use vault::{Passphrase, Phrase, Shown, Unlock, Vault};

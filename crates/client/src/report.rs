@@ -5,23 +5,7 @@
 
 use serde::Serialize;
 
-/// A number for people: `1,234,567`.
-///
-/// ```
-/// assert_eq!(strongroom_client::report::count(1_234_567), "1,234,567");
-/// assert_eq!(strongroom_client::report::count(999), "999");
-/// ```
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut shown = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            shown.push(',');
-        }
-        shown.push(digit);
-    }
-    shown
-}
+use crate::error::{Error, ErrorKind, Result};
 
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -191,6 +175,90 @@ pub struct RemoteStatus {
     pub quota_bytes: Option<u64>,
 }
 
+/// Something a checkpoint says is there, and no provider has given to this device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Withheld {
+    /// Bucket label.
+    pub bucket: String,
+    /// Whose entry; `None`: only its id is known, by the recovery record.
+    pub author: Option<String>,
+    /// Its place in the author's chain.
+    pub seq: Option<u64>,
+    /// The entry.
+    pub entry: String,
+    /// What this device holds at that place instead: the author wrote two histories.
+    pub instead: Option<String>,
+    /// The checkpoint that says so; `None`: the recovery record.
+    pub by: Option<String>,
+}
+
+impl Withheld {
+    /// What is wrong, in words.
+    pub fn reason(&self) -> String {
+        let entry = &self.entry;
+        let says = self
+            .by
+            .as_ref()
+            .map_or_else(|| "the recovery record".to_owned(), |by| format!("the checkpoint {by}"));
+        match &self.instead {
+            Some(instead) => format!(
+                "{says} names {entry} where this device holds {instead}: the author wrote two \
+                 histories, and a provider keeps them apart"
+            ),
+            None => format!(
+                "withheld: {says} names {entry}, which no provider gives; what is listed may be old"
+            ),
+        }
+    }
+}
+
+/// A proof that a device wrote two entries at one place of its chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fork {
+    /// `did:bkt:…`.
+    pub bucket: String,
+    /// Who, as a pseudonym.
+    pub author: String,
+    /// At which place.
+    pub seq: u64,
+    /// The two entries.
+    pub entries: [String; 2],
+    /// The proof, in hexadecimal: docs/spec/checkpoint.md says how anyone checks it.
+    pub proof: String,
+}
+
+impl Fork {
+    /// Reads and checks a proof: the characters of [`Fork::proof`], with or without white space
+    /// around them. Nothing else is needed to believe it.
+    pub fn check(text: &str) -> Result<Self> {
+        let bytes = text.trim().as_bytes();
+        let digit = |byte: &u8| char::from(*byte).to_digit(16).and_then(|it| u8::try_from(it).ok());
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        let bytes: Option<Vec<u8>> =
+            pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
+        let bytes = bytes.filter(|_| rest.is_empty()).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "this is no fork proof: it is not hexadecimal")
+                .with_hint("`strongroom verify --json` has it under `forks`, as `proof`")
+        })?;
+        let proof = strongroom_core::checkpoint::ForkProof::decode(&bytes)
+            .map_err(|error| Error::new(ErrorKind::Damaged, error.to_string()))?;
+        Ok(Self::of(&proof))
+    }
+
+    /// A checked proof, in words.
+    pub fn of(proof: &strongroom_core::checkpoint::ForkProof) -> Self {
+        let fork = proof.fork();
+        let hex: Vec<String> = proof.encode().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            bucket: fork.bucket.to_string(),
+            author: fork.author.to_string(),
+            seq: fork.seq,
+            entries: fork.entries.map(|id| id.to_string()),
+            proof: hex.concat(),
+        }
+    }
+}
+
 /// What `status` tells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
@@ -210,7 +278,9 @@ pub struct Status {
     pub cache_bytes: u64,
     /// See `cache_bytes`.
     pub cache_limit: u64,
-    /// Things a person should know: withheld entries, reads of the recovery record, …
+    /// What checkpoints say is there and no provider gives: what is listed may be old.
+    pub withheld: Vec<Withheld>,
+    /// Things a person should know: losses, reads of the recovery record, …
     pub notices: Vec<NoticeInfo>,
 }
 
@@ -266,7 +336,11 @@ pub struct VerifyReport {
     pub remotes_equal: Vec<(String, bool)>,
     /// Providers that could not be asked, with the reason: nothing is known of what they hold.
     pub unreachable: Vec<Refused>,
-    /// Everything that is wrong, by name.
+    /// What checkpoints say is there and no provider gives.
+    pub withheld: Vec<Withheld>,
+    /// Proofs that devices wrote two histories.
+    pub forks: Vec<Fork>,
+    /// Everything that is wrong, by name; what is withheld or forked too.
     pub damaged: Vec<Refused>,
 }
 

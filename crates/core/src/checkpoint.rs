@@ -259,6 +259,27 @@ pub fn shortfalls(
         .collect()
 }
 
+/// One thing a checkpoint says is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Claim {
+    /// The entry.
+    pub due: Tip,
+    /// The checkpoint that says so.
+    pub by: EntryId,
+}
+
+/// What a checkpoint speaks of and the replica does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Withheld {
+    /// The checkpoint.
+    pub by: EntryId,
+    /// What is missing, or what stands in its place.
+    pub shortfall: Shortfall,
+}
+
+/// Contradicting claims about one author that are kept; more say nothing new.
+const CONTRADICTIONS_MAX: usize = 16;
+
 /// R2: everything any valid checkpoint spoke of, per author the highest. What is below it follows
 /// from the author's chain.
 ///
@@ -266,32 +287,56 @@ pub fn shortfalls(
 /// use strongroom_core::checkpoint::Witnessed;
 /// use strongroom_wire::{chain::Tip, ids::{AuthorKey, EntryId}};
 /// let mut seen = Witnessed::default();
-/// seen.add([(AuthorKey([1; 32]), Tip { seq: 4, id: EntryId([9; 32]) })]);
+/// let tip = Tip { seq: 4, id: EntryId([9; 32]) };
+/// seen.add(EntryId([7; 32]), [(AuthorKey([1; 32]), tip)]);
 /// assert_eq!(seen.withheld(|_, _| None).len(), 1);
 /// assert!(seen.withheld(|_, _| Some(EntryId([9; 32]))).is_empty());
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Witnessed(BTreeMap<AuthorKey, Vec<Tip>>);
+pub struct Witnessed(BTreeMap<AuthorKey, Vec<Claim>>);
 
 impl Witnessed {
-    /// Adds a checkpoint's list. Claims that contradict each other are both kept: one of them is a
-    /// fork, and hiding either would hide it.
-    pub fn add(&mut self, tips: impl IntoIterator<Item = (AuthorKey, Tip)>) {
-        for (author, tip) in tips {
+    /// Adds the list of the checkpoint `by`. Claims that contradict each other are both kept: one
+    /// of them is a fork, and hiding either would hide it.
+    pub fn add(&mut self, by: EntryId, tips: impl IntoIterator<Item = (AuthorKey, Tip)>) {
+        for (author, due) in tips {
             let claims = self.0.entry(author).or_default();
-            let highest = claims.first().map_or(0, |claim| claim.seq);
-            if tip.seq > highest {
+            let highest = claims.first().map_or(0, |claim| claim.due.seq);
+            if due.seq > highest {
                 claims.clear();
             }
-            if tip.seq >= highest && !claims.contains(&tip) {
-                claims.push(tip);
+            let known = claims.iter().any(|claim| claim.due == due);
+            if due.seq >= highest && !known && claims.len() < CONTRADICTIONS_MAX {
+                claims.push(Claim { due, by });
             }
         }
     }
 
+    /// All claims, ascending by author.
+    pub fn iter(&self) -> impl Iterator<Item = (AuthorKey, Claim)> {
+        self.0.iter().flat_map(|(author, claims)| claims.iter().map(|claim| (*author, *claim)))
+    }
+
+    /// Whether nothing is claimed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Forgets claims about entries that are here: a replica loses none.
+    pub fn settle(&mut self, mut here: impl FnMut(EntryId) -> bool) {
+        self.0.retain(|_, claims| {
+            claims.retain(|claim| !here(claim.due.id));
+            !claims.is_empty()
+        });
+    }
+
     /// What must be obtainable and is not. While this is not empty the bucket is *withheld*.
-    pub fn withheld(&self, id_at: impl Fn(&AuthorKey, u64) -> Option<EntryId>) -> Vec<Shortfall> {
-        let claims = self.0.iter();
-        shortfalls(claims.flat_map(|(author, tips)| tips.iter().map(|tip| (*author, *tip))), id_at)
+    pub fn withheld(&self, id_at: impl Fn(&AuthorKey, u64) -> Option<EntryId>) -> Vec<Withheld> {
+        self.iter()
+            .filter_map(|(author, claim)| {
+                let found = shortfalls([(author, claim.due)], &id_at);
+                found.first().map(|shortfall| Withheld { by: claim.by, shortfall: *shortfall })
+            })
+            .collect()
     }
 }

@@ -135,6 +135,19 @@ pub(crate) fn seal_at(
     Ok((entries, position))
 }
 
+/// Seals one more entry after a transaction, of its clock, that may speak of it: a checkpoint.
+/// `position` is where the chain stands after the transaction.
+pub fn seal_closing(
+    author: &Author<'_>,
+    under: &Under<'_>,
+    plan: Planned,
+    position: ChainPosition,
+    rng: &mut impl Rng,
+) -> Result<Verified<Entry>, SealError> {
+    let entry = seal_one(author, under, plan, position, rng)?;
+    Ok(Verified::danger_made_here(sign_entry(entry, |input| author.key.sign(input))))
+}
+
 fn seal_one(
     author: &Author<'_>,
     under: &Under<'_>,

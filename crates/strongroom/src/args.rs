@@ -42,6 +42,9 @@ pub struct Global {
     /// Say nothing but what was asked for, and errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Show nothing while a provider withholds what another device has seen
+    #[arg(long, global = true)]
+    pub strict: bool,
     /// Answer yes to what would be asked
     #[arg(long, short, global = true)]
     pub yes: bool,

@@ -20,6 +20,8 @@ pub struct Session {
     pub out: Out,
     /// Whether questions are answered with yes.
     pub yes: bool,
+    /// Whether nothing is shown while something is withheld.
+    pub strict: bool,
     passphrase_file: Option<PathBuf>,
 }
 
@@ -29,6 +31,7 @@ impl Session {
         Self {
             out: Out::new(global.json, global.quiet),
             yes: global.yes,
+            strict: global.strict,
             passphrase_file: global.passphrase_file.clone().or_else(|| {
                 // Empty means unset, as in a shell that clears it for one command.
                 let path = std::env::var_os("STRONGROOM_PASSPHRASE_FILE")?;

@@ -8,14 +8,16 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
+use strongroom_core::checkpoint::Checkpoint;
 use strongroom_core::document::{DocumentType, Metadata};
 use strongroom_core::tree::{Rank, cut_of};
 use strongroom_store::Batch;
 use strongroom_wire::chain::{Tip as AuthorTip, Verified};
 use strongroom_wire::clear::Clear;
 use strongroom_wire::entry::{Entry, Hlc, Kind};
-use strongroom_wire::ids::{AuthorKey, DocumentTag};
+use strongroom_wire::ids::{AuthorKey, DocumentTag, EntryId};
 
+use super::checkpoints::CheckpointRow;
 use super::keys::{self, BucketNo, LocalNo};
 use super::rows::{DocumentRow, Head, NameRow, Row, Stamp, Tip, Totals};
 use super::{Replica, damaged_row};
@@ -46,6 +48,9 @@ pub struct Intake<'a> {
     unplaced: VecDeque<DocumentTag>,
     queued: HashSet<DocumentTag>,
     parents: HashMap<DocumentTag, bool>,
+    /// What checkpoints leave behind, before and after.
+    checkpoints: (CheckpointRow, CheckpointRow),
+    added: HashSet<EntryId>,
     /// Clocks beyond it are not followed.
     horizon: Hlc,
     /// Starts from nothing: what the replica holds of the bucket is replaced.
@@ -66,6 +71,8 @@ impl<'a> Intake<'a> {
             Some(bytes) => Tip::decode(bytes).map_err(|_| damaged_row())?,
             None => Tip::default(),
         };
+        let checkpoints: CheckpointRow =
+            replica.get(&keys::checkpoints(bucket))?.unwrap_or_default();
         Ok(Self {
             replica,
             bucket,
@@ -78,6 +85,8 @@ impl<'a> Intake<'a> {
             unplaced: VecDeque::new(),
             queued: HashSet::new(),
             parents: HashMap::new(),
+            checkpoints: (checkpoints.clone(), checkpoints),
+            added: HashSet::new(),
             horizon: Hlc(u64::MAX),
             blank: false,
         })
@@ -97,6 +106,9 @@ impl<'a> Intake<'a> {
         }
         intake.tip = Tip::default();
         intake.totals = Totals::default();
+        // What the recovery record named follows from no entry.
+        let due = intake.checkpoints.0.due;
+        intake.checkpoints.1 = CheckpointRow { due, ..CheckpointRow::default() };
         intake.blank = true;
         Ok(intake)
     }
@@ -152,6 +164,8 @@ impl<'a> Intake<'a> {
             self.tip.position.next_seq = header.seq + 1;
             self.tip.position.prev = entry.id();
         }
+        self.checkpoints.1.count(entry.id(), header, own);
+        self.added.insert(entry.id());
         let b = self.bucket;
         let bytes = entry.encode();
         self.count(&entry, bytes.len() as u64);
@@ -170,6 +184,49 @@ impl<'a> Intake<'a> {
             self.add_head(header.document, head, &header.parents)?;
         }
         Ok(no)
+    }
+
+    /// Notes what a checkpoint says that was added just now. `own` when this device's author wrote
+    /// it.
+    pub fn witness(&mut self, entry: &Entry, said: &Checkpoint, own: bool) {
+        self.checkpoints.1.witness(entry.id(), entry.header(), said, own);
+    }
+
+    /// What checkpoints left behind so far.
+    pub const fn checkpoints(&self) -> &CheckpointRow {
+        &self.checkpoints.1
+    }
+
+    /// What a recovery record says must be here.
+    pub const fn expect_due(&mut self, due: EntryId) {
+        self.checkpoints.1.due = Some(due);
+    }
+
+    /// Claims about what is here by now are forgotten; what is left is withheld.
+    fn settle_checkpoints(&mut self) -> Result<()> {
+        let (replica, b) = (self.replica, self.bucket);
+        let (added, blank) = (&self.added, self.blank);
+        let mut failed = None;
+        let mut here = |id: EntryId| {
+            let mut held = || match replica.entry_no(b, id) {
+                Ok(no) => no.is_some(),
+                Err(error) => {
+                    failed = Some(error);
+                    false
+                }
+            };
+            added.contains(&id) || (!blank && held())
+        };
+        let row = &mut self.checkpoints.1;
+        row.witnessed.settle(&mut here);
+        row.due = row.due.filter(|id| !here(*id));
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if self.checkpoints.0 != self.checkpoints.1 || self.blank {
+            replica.put(&mut self.batch, keys::checkpoints(b), &self.checkpoints.1)?;
+        }
+        Ok(())
     }
 
     fn count(&mut self, entry: &Entry, bytes: u64) {
@@ -194,12 +251,7 @@ impl<'a> Intake<'a> {
         self.documents.get_mut(&tag).ok_or_else(damaged_row)
     }
 
-    fn add_head(
-        &mut self,
-        tag: DocumentTag,
-        head: Head,
-        parents: &[strongroom_wire::ids::EntryId],
-    ) -> Result<()> {
+    fn add_head(&mut self, tag: DocumentTag, head: Head, parents: &[EntryId]) -> Result<()> {
         let row = &mut self.pending(tag)?.after;
         row.heads.retain(|other| !parents.contains(&other.id));
         let at = row.heads.partition_point(|other| (other.hlc, other.id) > (head.hlc, head.id));
@@ -366,6 +418,7 @@ impl<'a> Intake<'a> {
     /// was faster; then nothing was written.
     pub fn commit(mut self) -> Result<Tip> {
         self.place_all()?;
+        self.settle_checkpoints()?;
         let documents = std::mem::take(&mut self.documents);
         for (tag, pending) in documents {
             self.write_document(tag, &pending)?;

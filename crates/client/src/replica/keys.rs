@@ -34,6 +34,8 @@ pub const BUCKETS: &[u8] = b"B";
 pub const REMOTES: &[u8] = b"R";
 /// All upload journals.
 pub const JOURNALS: &[u8] = b"J";
+/// When recovery records were put.
+pub const RECORDS: &[u8] = b"Y";
 /// Notices for the person.
 pub const NOTICES: &[u8] = b"W";
 
@@ -44,6 +46,22 @@ pub fn bucket(id: BucketId) -> Vec<u8> {
 /// Record of a remote.
 pub fn remote(no: RemoteNo) -> Vec<u8> {
     [REMOTES, &no.to_be_bytes()].concat()
+}
+/// When the recovery record at a remote was put.
+pub fn record(no: RemoteNo) -> Vec<u8> {
+    [RECORDS, &no.to_be_bytes()].concat()
+}
+/// What checkpoints leave behind in a bucket.
+pub fn checkpoints(b: BucketNo) -> Vec<u8> {
+    key(b'K', b, &[])
+}
+/// All fork proofs of a bucket.
+pub fn forks(b: BucketNo) -> Vec<u8> {
+    key(b'F', b, &[])
+}
+/// One of them.
+pub fn fork(b: BucketNo, author: AuthorKey, seq: u64) -> Vec<u8> {
+    key(b'F', b, &[&author.0, &seq.to_be_bytes()])
 }
 /// Where this device's chain and numbering stand; every commit expects it unchanged.
 pub fn tip(b: BucketNo) -> Vec<u8> {

@@ -5,6 +5,7 @@
 //! Several processes share one replica. Reads take no lock. A write reads the bucket's [`Tip`],
 //! and its commit expects that tip unchanged; a lock around it only saves the work of a lost race.
 
+pub mod checkpoints;
 pub mod index;
 pub mod keys;
 pub mod lookup;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use strongroom_seal::local::LocalKey;
 use strongroom_seal::rng::Rng;
 use strongroom_store::{Batch, Rows, Scan};
-use strongroom_wire::chain::Verified;
+use strongroom_wire::chain::{Tip as AuthorTip, Verified};
 use strongroom_wire::entry::Entry;
 use strongroom_wire::ids::EntryId;
 
@@ -212,6 +213,17 @@ pub fn decode_own(bytes: &[u8]) -> Result<Verified<Entry>> {
 /// Eight bytes, big-endian.
 pub fn read_no(bytes: &[u8]) -> Result<u64> {
     bytes.try_into().map(u64::from_be_bytes).map_err(|_| damaged_row())
+}
+
+/// An author's last entry: seq ‖ id.
+pub(crate) fn read_tip(bytes: &[u8]) -> Result<AuthorTip> {
+    bytes
+        .split_first_chunk::<8>()
+        .and_then(|(seq, id)| {
+            let id = EntryId(id.try_into().ok()?);
+            Some(AuthorTip { seq: u64::from_be_bytes(*seq), id })
+        })
+        .ok_or_else(damaged_row)
 }
 
 pub(crate) fn damaged_row() -> Error {

@@ -15,6 +15,7 @@ use strongroom_wire::entry::Kind;
 use strongroom_wire::ids::{CapabilityId, DocumentTag, EntryId};
 
 use super::Vault;
+use super::checkpoints::take_checkpoint;
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::replica::index::{Intake, Taken};
@@ -236,6 +237,7 @@ impl Vault {
         let tags: Vec<_> = planned.iter().map(|plan| plan.document).collect();
         intake.expect(&tags)?;
         let entries = self.seal(bucket, planned.to_vec(), true, &mut intake)?;
+        let closing = self.closing(bucket, &intake, &entries)?;
         let mut ids = HashMap::with_capacity(entries.len());
         for entry in entries {
             let tag = entry.header().document;
@@ -244,6 +246,9 @@ impl Vault {
             }
             let (said, stamp) = facts.get(&tag).cloned().unwrap_or((None, None));
             intake.add(Taken { entry, facts: said, stamp }, true)?;
+        }
+        if let Some((entry, said)) = closing {
+            take_checkpoint(&mut intake, entry, Some(&said), true)?;
         }
         intake.commit()?;
         Ok(ids)

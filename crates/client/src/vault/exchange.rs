@@ -5,7 +5,7 @@
 //! provider tells count and fingerprint of its whole set, and a difference leads to everything from
 //! the start.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use strongroom_core::document::{Content, VersionBody};
@@ -13,16 +13,18 @@ use strongroom_core::joining;
 use strongroom_seal::identity::{MemberSigningKey, VaultSigningKey};
 use strongroom_seal::rng::Rng;
 use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
-use strongroom_wire::chain::{Tip as AuthorTip, Verified, authenticate};
+use strongroom_wire::chain::{Verified, authenticate};
 use strongroom_wire::control::Control;
 use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::format::FORMAT;
 use strongroom_wire::frame::{self, Area, Frame};
-use strongroom_wire::ids::{AuthorKey, DocumentTag, EntryId};
+use strongroom_wire::ids::{DocumentTag, EntryId};
 use strongroom_wire::limits::ROOT_CAPABILITY_AGE_SECS;
 
 use strongroom_store::CommitError;
 
+use super::chains::forking;
+use super::checkpoints::take_checkpoint;
 use super::documents::{SETTINGS, decode_settings};
 use super::frames::{header_of, read_answer, signed_prefix};
 use super::{Bucket, Vault};
@@ -108,7 +110,7 @@ impl Vault {
         let mut done = Exchanged::default();
         let mut state = self.sync_state(bucket, record)?;
         let (mut again, mut from_start) = (false, false);
-        let (mut refused, mut looking) = (None, false);
+        let (mut refused, mut looking) = (false, false);
         let mut repeated = 0_u64;
         loop {
             let (body, sent, upto) = if looking {
@@ -122,9 +124,8 @@ impl Vault {
             let frames = match asked {
                 // Perhaps this device was brought back from a backup, and wrote again where it had
                 // written before: look at what is there before anything is said.
-                Err(error) if sent > 0 && refused.is_none() && refuses_entry(&error) => {
-                    refused = Some(error);
-                    looking = true;
+                Err(error) if sent > 0 && !refused && refuses_entry(&error) => {
+                    (refused, looking) = (true, true);
                     continue;
                 }
                 asked => asked?,
@@ -148,7 +149,12 @@ impl Vault {
             };
             done.received += received;
             if std::mem::take(&mut looking) && bucket.record.instance == instance {
-                return Err(refused.take().map_or_else(Error::cancelled, Into::into));
+                // The provider was set back, and lacks what this follows: everything, once. What is
+                // refused then is refused.
+                from_start = true;
+                state.cursor = None;
+                state.pushed = 0;
+                continue;
             }
             // With the chunks that went before.
             add_traffic(&mut state, session.remote());
@@ -320,8 +326,15 @@ impl Vault {
             None => false,
         };
         let tips = self.author_tips(bucket, &new)?;
-        let verified = authenticate(bucket.record.id, new, |author| tips.get(author).copied())
-            .map_err(|e| Error::damaged(format!("the provider sent an entry that {e}")))?;
+        let suspects = forking(&new, &tips);
+        let verified = match authenticate(bucket.record.id, new, |author| tips.get(author).copied())
+        {
+            Ok(verified) => verified,
+            Err(error) => {
+                self.keep_forks(bucket, &suspects)?;
+                return Err(Error::damaged(format!("the provider sent an entry that {error}")));
+            }
+        };
         let mut intake = Intake::start(&self.replica, b)?;
         intake.absorb_up_to(self.clock.horizon());
         let contiguous = intake.tip().last_no == upto && !rewritten;
@@ -338,7 +351,12 @@ impl Vault {
             taken.insert(entry.id());
             let own = entry.header().author == bucket.author.author();
             met_itself |= own;
-            intake.add(Taken { entry, facts, stamp: None }, own)?;
+            if entry.header().kind == Kind::Checkpoint {
+                let said = Self::read_checkpoint(bucket, &entry);
+                take_checkpoint(&mut intake, entry, said.as_ref(), own)?;
+            } else {
+                intake.add(Taken { entry, facts, stamp: None }, own)?;
+            }
         }
         if !log.is_empty() {
             self.settle_epochs(bucket, &log, intake.tip().position.clock)?;
@@ -374,29 +392,6 @@ impl Vault {
             }
         }
         Ok(())
-    }
-
-    pub(crate) fn author_tips(
-        &self,
-        bucket: &Bucket,
-        entries: &[Entry],
-    ) -> Result<BTreeMap<AuthorKey, AuthorTip>> {
-        let mut tips = BTreeMap::new();
-        for entry in entries {
-            let author = entry.header().author;
-            if tips.contains_key(&author) {
-                continue;
-            }
-            let Some(bytes) = self.replica.rows().get(&keys::author(bucket.no(), author))? else {
-                continue;
-            };
-            let (seq, id) = bytes
-                .split_first_chunk::<8>()
-                .and_then(|(seq, id)| Some((u64::from_be_bytes(*seq), id.try_into().ok()?)))
-                .ok_or_else(crate::replica::damaged_row)?;
-            tips.insert(author, AuthorTip { seq, id: EntryId(id) });
-        }
-        Ok(tips)
     }
 
     /// The control log as this replica has it; `None` before the genesis is here.

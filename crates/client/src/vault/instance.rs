@@ -17,6 +17,7 @@ use strongroom_wire::chain::{Tip, Verified, authenticate};
 use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::ids::EntryId;
 
+use super::checkpoints::take_checkpoint;
 use super::renew::Standing;
 use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
@@ -139,7 +140,12 @@ impl Vault {
             if entry.header().kind.is_control() {
                 log.push(entry.clone());
             }
-            intake.add(Taken { entry, facts, stamp: None }, false)?;
+            if entry.header().kind == Kind::Checkpoint {
+                let said = Self::read_checkpoint(bucket, &entry);
+                take_checkpoint(&mut intake, entry, said.as_ref(), false)?;
+            } else {
+                intake.add(Taken { entry, facts, stamp: None }, false)?;
+            }
         }
         let standing = Standing::of(&log, self.followed(intake.tip().position.clock))?;
         // An epoch that nobody has heard of goes with the entry that made it: what it sealed is
@@ -156,6 +162,10 @@ impl Vault {
         let again_under = Again { keyring: &before.keyring, epoch, heads: &heads };
         let mut renamed = HashMap::new();
         for old in again {
+            // What it says of the old chain is not so any more; the next one says what is.
+            if old.header().kind == Kind::Checkpoint {
+                continue;
+            }
             let (entry, facts) =
                 self.sealed_again(bucket, &old, &again_under, &renamed, &intake)?;
             renamed.insert(old.id(), entry.id());

@@ -3,6 +3,8 @@
 
 mod bucket;
 mod buckets;
+mod chains;
+mod checkpoints;
 mod create;
 mod documents;
 mod edit;
@@ -27,6 +29,7 @@ use zeroize::Zeroizing;
 pub use bucket::{Bucket, Change};
 pub use create::Phrase;
 pub use exchange::Exchanged;
+pub use recover::Shown;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -155,6 +158,13 @@ impl Vault {
             runtime: OnceLock::new(),
             remotes: std::sync::Mutex::new(Vec::new()),
         })
+    }
+
+    /// The same vault by a clock that runs this many milliseconds ahead: for tests of what time
+    /// brings.
+    #[must_use]
+    pub fn at_time(self, shift_millis: i64) -> Self {
+        Self { clock: Clock::shifted(shift_millis), ..self }
     }
 
     /// What `unlock` hands to the agent.

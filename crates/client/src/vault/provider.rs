@@ -12,8 +12,9 @@ use strongroom_store::Batch;
 use strongroom_wire::capability::CapabilityChain;
 use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::frame;
-use strongroom_wire::ids::{BucketId, PrincipalId, VaultTag};
+use strongroom_wire::ids::{BucketId, EntryId, PrincipalId, VaultTag};
 use strongroom_wire::limits::{CAPABILITY_LEN_MAX, CHAIN_LEN_MAX};
+use strongroom_wire::problem::Problem;
 use zeroize::Zeroizing;
 
 use super::{Bucket, Vault};
@@ -21,6 +22,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Quiet;
 use crate::random::SystemRng;
 use crate::remote::{Options, ProviderUrl, Remote, RemoteError};
+use crate::replica::checkpoints::RecordRow;
 use crate::replica::keys;
 use crate::replica::rows::{Meta, RemoteRecord};
 use crate::report::RemoteStatus;
@@ -41,23 +43,31 @@ pub(crate) struct RecordContents {
     pub vault: VaultTag,
     /// Seed of the vault's root key there.
     pub vault_seed: Zeroizing<[u8; 32]>,
+    /// The newest checkpoint of the vault's own bucket: what a provider shows must contain it.
+    pub checkpoint: Option<EntryId>,
 }
 
 impl RecordContents {
     fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut w = Writer::with_capacity(2_048);
-        w.array(7).bytes(&self.principal.0).bytes(&*self.agree).bytes(&self.vault_bucket.0);
+        w.array(8).bytes(&self.principal.0).bytes(&*self.agree).bytes(&self.vault_bucket.0);
         w.bytes(&*self.member_seed).array(self.member_chain.len());
         for capability in &self.member_chain {
             w.bytes(capability);
         }
-        w.bytes(&self.vault.0).bytes(&*self.vault_seed);
+        w.bytes(&self.vault.0).bytes(&*self.vault_seed).option(self.checkpoint, |w, id| {
+            w.bytes(&id.0);
+        });
         Zeroizing::new(w.into_bytes())
     }
 
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, CborError> {
         let mut r = Reader::new(bytes);
-        r.array_exact(7)?;
+        // Records of before there were checkpoints have one field less.
+        let fields = r.array(8)?;
+        if fields < 7 {
+            return Err(CborError::Unknown);
+        }
         let contents = Self {
             principal: PrincipalId(r.bytes_exact()?),
             agree: Zeroizing::new(r.bytes_exact()?),
@@ -71,6 +81,11 @@ impl RecordContents {
             },
             vault: VaultTag(r.bytes_exact()?),
             vault_seed: Zeroizing::new(r.bytes_exact()?),
+            checkpoint: if fields == 8 {
+                r.option(|r| r.bytes_exact().map(EntryId))?
+            } else {
+                None
+            },
         };
         r.end()?;
         Ok(contents)
@@ -169,9 +184,44 @@ impl Vault {
     pub(crate) fn put_recovery_record(&self, record: &RemoteRecord) -> Result<()> {
         let key = keys::remote(record.no);
         let stored: RemoteRecord = self.replica.get(&key)?.unwrap_or_else(|| record.clone());
-        if stored.record_counter > 0 {
+        let put: RecordRow = self.replica.get(&keys::record(record.no))?.unwrap_or_default();
+        let vault = self.vault_bucket()?;
+        let mut withheld = Vec::new();
+        self.withheld_of(&vault, &mut withheld)?;
+        if stored.record_counter > 0 && !withheld.is_empty() {
+            // A record that names less would make the older state pass for the newest.
             return Ok(());
         }
+        let checkpoint = self.newest_checkpoint(&vault)?;
+        let now = self.clock.now_secs();
+        if stored.record_counter > 0 && !is_outdated(&put, checkpoint, now) {
+            return Ok(());
+        }
+        let told = match self.write_recovery_record(&stored, checkpoint) {
+            Ok(()) => RecordRow { put_at: now, checkpoint },
+            // Another device was faster, or it was replaced often: there is a fresh one.
+            Err(RecordError::Remote(RemoteError::Problem(report)))
+                if stored.record_counter > 0
+                    && matches!(report.problem, Problem::Conflict | Problem::Rate) =>
+            {
+                if let Some(counter) = report.counter {
+                    self.update_remote(record.no, |record| record.record_counter = counter)?;
+                }
+                RecordRow { put_at: now, checkpoint: put.checkpoint }
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut batch = Batch::new();
+        self.replica.put(&mut batch, keys::record(record.no), &told)?;
+        Ok(self.replica.rows().commit(batch)?)
+    }
+
+    /// Seals and sends the record with the next counter.
+    fn write_recovery_record(
+        &self,
+        stored: &RemoteRecord,
+        checkpoint: Option<EntryId>,
+    ) -> Result<(), RecordError> {
         let meta = self.replica.meta()?;
         let public = recovery_public(&meta)?;
         let locator = Locator::from_secret_bytes(&meta.recovery_locator);
@@ -184,6 +234,7 @@ impl Vault {
             member_chain: bucket.record.member_chain.clone(),
             vault: stored.vault,
             vault_seed: stored.vault_seed.clone(),
+            checkpoint,
         };
         let counter = stored.record_counter + 1;
         let sealed = seal_record(
@@ -194,14 +245,51 @@ impl Vault {
             counter,
             &contents.encode(),
             &mut SystemRng,
-        )?;
-        let remote = self.remote(&stored)?;
-        let session = self.vault_session(&remote, &stored)?;
+        )
+        .map_err(Error::from)?;
+        let remote = self.remote(stored)?;
+        let session = self.vault_session(&remote, stored)?;
         let id = locator.record_id(&stored.key);
         let signer = locator.record_key(&stored.key).public();
         self.runtime()?.block_on(session.put_record(id, signer, sealed.as_bytes()))?;
-        self.update_remote(record.no, |record| record.record_counter = counter)
+        Ok(self.update_remote(stored.no, |record| record.record_counter = counter)?)
     }
+}
+
+/// Why a record was not put: what the provider says of it is looked at.
+enum RecordError {
+    Remote(RemoteError),
+    Other(Error),
+}
+
+impl From<RemoteError> for RecordError {
+    fn from(error: RemoteError) -> Self {
+        Self::Remote(error)
+    }
+}
+
+impl From<Error> for RecordError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<RecordError> for Error {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Remote(error) => error.into(),
+            RecordError::Other(error) => error,
+        }
+    }
+}
+
+/// Seconds after which a recovery record that names an older checkpoint is put again. A provider
+/// keeps seven replaced ones for thirty days and takes no more; of these, three stay free for keys
+/// that change.
+const RECORD_AGE_SECS: u64 = 7 * 86_400;
+
+fn is_outdated(put: &RecordRow, checkpoint: Option<EntryId>, now: u64) -> bool {
+    put.checkpoint != checkpoint && now.saturating_sub(put.put_at) >= RECORD_AGE_SECS
 }
 
 pub(crate) fn recovery_public(meta: &Meta) -> Result<KemPublic> {
@@ -211,4 +299,53 @@ pub(crate) fn recovery_public(meta: &Meta) -> Result<KemPublic> {
         .ok()
         .and_then(|bytes| KemPublic::from_bytes(bytes).ok())
         .ok_or_else(|| Error::damaged("the recovery key on this device"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put_again_after() -> u64 {
+        let put = RecordRow { put_at: 0, checkpoint: None };
+        (1..31)
+            .map(|day| day * 86_400)
+            .find(|at| is_outdated(&put, Some(EntryId([1; 32])), *at))
+            .unwrap()
+    }
+
+    #[test]
+    fn a_record_is_put_again_for_a_newer_checkpoint_and_not_often() {
+        let (old, new) = (Some(EntryId([1; 32])), Some(EntryId([2; 32])));
+        let put = RecordRow { put_at: 1_000, checkpoint: old };
+        assert!(!is_outdated(&put, new, 1_000 + RECORD_AGE_SECS - 1), "too often");
+        assert!(!is_outdated(&put, old, u64::MAX), "it says the same");
+        assert!(is_outdated(&put, new, 1_000 + RECORD_AGE_SECS));
+        let puts_in_thirty_days = 30 * 86_400 / put_again_after();
+        assert!(puts_in_thirty_days < 7, "a provider would make it wait");
+    }
+
+    #[test]
+    fn records_of_before_checkpoints_are_read() {
+        let contents = RecordContents {
+            principal: PrincipalId([1; 32]),
+            agree: Zeroizing::new([2; 32]),
+            vault_bucket: BucketId([3; 32]),
+            member_seed: Zeroizing::new([4; 32]),
+            member_chain: vec![vec![5; 9]],
+            vault: VaultTag([6; 16]),
+            vault_seed: Zeroizing::new([7; 32]),
+            checkpoint: Some(EntryId([8; 32])),
+        };
+        let bytes = contents.encode();
+        let read = RecordContents::decode(&bytes).unwrap();
+        assert_eq!(read.checkpoint, contents.checkpoint);
+        let mut older = bytes[..bytes.len() - 34].to_vec();
+        older[0] = 0x87;
+        let read = RecordContents::decode(&older).unwrap();
+        assert_eq!((read.checkpoint, read.vault), (None, contents.vault));
+        for wrong in [0x86, 0x89] {
+            older[0] = wrong;
+            assert!(RecordContents::decode(&older).is_err());
+        }
+    }
 }

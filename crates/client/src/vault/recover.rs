@@ -22,18 +22,41 @@ use crate::home::Home;
 use crate::progress::{Progress, Stage};
 use crate::random::SystemRng;
 use crate::remote::{Options, ProviderUrl, Remote, RemoteError, Runtime};
+use crate::replica::checkpoints::{CheckpointRow, RecordRow};
 use crate::replica::index::{Intake, Taken};
 use crate::replica::keys;
 use crate::replica::rows::{BucketRecord, DocumentRow, RemoteRecord};
 use crate::secrets::Secrets;
 
+/// What a recovering device takes from a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// What contains everything the recovery record names.
+    Whole,
+    /// An older state, too: better than nothing, where the provider itself was set back.
+    Older,
+}
+
 impl Vault {
-    /// Brings a vault back to this device from the phrase and a provider's address.
+    /// Brings a vault back to this device from the phrase and a provider's address. Refuses what
+    /// is older than the recovery record says.
     pub fn recover(
         home: &Home,
         url: &str,
         phrase: &str,
         passphrase: &Passphrase,
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        Self::recover_as(home, url, phrase, passphrase, Shown::Whole, progress)
+    }
+
+    /// The same; `shown` says whether an older state will do.
+    pub fn recover_as(
+        home: &Home,
+        url: &str,
+        phrase: &str,
+        passphrase: &Passphrase,
+        shown: Shown,
         progress: &dyn Progress,
     ) -> Result<Self> {
         refuse_existing(home)?;
@@ -66,7 +89,8 @@ impl Vault {
             record_reads: 1,
         };
         vault.keep_recovered(&contents, &record)?;
-        vault.join_vault(&record, &recovery, progress)?;
+        let due = contents.checkpoint.filter(|_| shown == Shown::Whole);
+        vault.join_vault(&record, &recovery, due, progress)?;
         vault.absorb_buckets(&record, progress)?;
         vault.write_key_store(passphrase)?;
         Ok(vault)
@@ -88,6 +112,11 @@ impl Vault {
         self.replica.put(&mut batch, keys::META.to_vec(), &meta)?;
         self.replica.put(&mut batch, keys::bucket(bucket.id), &bucket)?;
         self.replica.put(&mut batch, keys::remote(record.no), record)?;
+        // Until it is here, this bucket is withheld.
+        let checkpoints = CheckpointRow { due: contents.checkpoint, ..CheckpointRow::default() };
+        self.replica.put(&mut batch, keys::checkpoints(1), &checkpoints)?;
+        let put = RecordRow { put_at: self.clock.now_secs(), checkpoint: contents.checkpoint };
+        self.replica.put(&mut batch, keys::record(record.no), &put)?;
         Ok(self.replica.rows().commit(batch)?)
     }
 
@@ -96,11 +125,12 @@ impl Vault {
         &self,
         record: &RemoteRecord,
         recovery: &RecoveryKey,
+        due: Option<EntryId>,
         progress: &dyn Progress,
     ) -> Result<()> {
         progress.begin(Stage::Receive, None, None);
         let mut bucket = self.vault_bucket()?;
-        self.join(&mut bucket, record, progress)?;
+        self.join(&mut bucket, record, due, progress)?;
         let bytes = self.internal(&bucket, KEY_LOG)?.ok_or_else(|| {
             Error::damaged("the vault at this provider has no key log; it is not whole")
         })?;
@@ -117,15 +147,32 @@ impl Vault {
     }
 
     /// Fetches a bucket with the member key, makes this device an author there, and says so.
+    /// Without what is `due` nothing is said: it is not the state the person left.
     pub(crate) fn join(
         &self,
         bucket: &mut Bucket,
         record: &RemoteRecord,
+        due: Option<EntryId>,
         progress: &dyn Progress,
     ) -> Result<()> {
         let remote = self.remote(record)?;
         let session = member_session(&remote, bucket)?;
         self.exchange(bucket, record, &session, progress)?;
+        if let Some(due) = due
+            && self.replica.entry_no(bucket.no(), due)?.is_none()
+        {
+            return Err(Error::new(
+                ErrorKind::Damaged,
+                format!(
+                    "this provider shows an older state of the vault than its recovery record \
+                     names: {due} is missing; it withholds entries, or was set back"
+                ),
+            )
+            .with_hint(
+                "ask the provider; `strongroom recover --older` takes what it shows, and \
+                 `status` goes on telling",
+            ));
+        }
         // A deactivated bucket takes no new author: this device reads it with the member key.
         if bucket.record.author_capability.is_empty() && !bucket.record.deactivated {
             self.enrol_here(bucket)?;
@@ -175,14 +222,14 @@ impl Vault {
             }
             let made = self.keep_bucket(&document)?;
             let mut bucket = Bucket::open(made, self);
-            self.join(&mut bucket, record, progress)?;
+            self.join(&mut bucket, record, None, progress)?;
             self.update_remote(record.no, |record| record.buckets.push(document.id))?;
             joined += 1;
         }
         // A bucket whose joining was cut short has no author yet.
         let half = |made: &BucketRecord| made.author_capability.is_empty() && !made.deactivated;
         for made in self.records()?.into_iter().filter(half) {
-            self.join(&mut Bucket::open(made, self), record, progress)?;
+            self.join(&mut Bucket::open(made, self), record, None, progress)?;
         }
         Ok(joined)
     }

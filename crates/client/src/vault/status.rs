@@ -58,6 +58,11 @@ impl Vault {
         let after = remote.traffic();
         report.bytes += after.bytes_sent - before.bytes_sent;
         report.bytes += after.bytes_received - before.bytes_received;
+        // Signing up puts the first one, when everything is there.
+        let stored: Option<RemoteRecord> = self.replica.get(&keys::remote(record.no))?;
+        if stored.is_some_and(|stored| stored.record_counter > 0) {
+            self.put_recovery_record(record)?;
+        }
         self.note_record_reads(record)
     }
 
@@ -74,6 +79,7 @@ impl Vault {
         let remote = self.remote(record)?;
         let session = self.bucket_session(&remote, &bucket)?;
         report.sent_chunks += self.send_pending_chunks(&bucket, &session, progress)?;
+        self.cover(&bucket)?;
         let done = self.exchange(&mut bucket, record, &session, progress)?;
         report.sent_entries += done.sent;
         report.received_entries += done.received;
@@ -81,6 +87,13 @@ impl Vault {
             let reason = loss(&record.url, &bucket.record.label);
             report.refused.push(Refused { path: record.url.clone(), reason });
         }
+        let mut withheld = Vec::new();
+        self.withheld_of(&bucket, &mut withheld)?;
+        let label = &bucket.record.label;
+        report.refused.extend(withheld.iter().map(|one| Refused {
+            path: record.url.clone(),
+            reason: format!("{label} is {}", one.reason()),
+        }));
         if !done.equal {
             report.refused.push(Refused {
                 path: record.url.clone(),
@@ -171,6 +184,7 @@ impl Vault {
             uploads,
             cache_bytes: self.cache.usage()?.bytes,
             cache_limit: meta.cache_limit,
+            withheld: self.withheld()?,
             notices,
         })
     }

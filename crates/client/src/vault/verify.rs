@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use strongroom_core::checkpoint::{Checkpoint, Frontier};
 use strongroom_core::document::{Content, Metadata, VersionBody};
 use strongroom_seal::manifest::{ContentReader, Manifest, Need};
 use strongroom_seal::suite::Suite;
@@ -12,6 +13,7 @@ use strongroom_wire::clear::{Clear, References};
 use strongroom_wire::control::Control;
 use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::ids::{ChunkId, EntryId};
+use strongroom_wire::limits::CHECKPOINT_AUTHORS_MAX;
 
 use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
@@ -39,7 +41,29 @@ impl Vault {
         self.verify_cache(&mut report)?;
         let compared = self.compare(&mut report);
         go_on(&mut report, "this device", compared)?;
+        let seen = self.verify_seen(&mut report);
+        go_on(&mut report, "this device", seen)?;
         Ok(report)
+    }
+
+    /// R2 and R3: what others saw and this device was not given, and who wrote two histories.
+    fn verify_seen(&self, report: &mut VerifyReport) -> Result<()> {
+        report.withheld = self.withheld()?;
+        for one in &report.withheld {
+            let path = format!("{}:", one.bucket);
+            report.damaged.push(Refused { path, reason: one.reason() });
+        }
+        report.forks = self.forks()?;
+        for fork in &report.forks {
+            let (path, author) = (fork.bucket.clone(), &fork.author);
+            let reason = format!(
+                "{author} wrote two entries at place {} of its chain: {} and {}; \
+                 `strongroom verify --json` shows the proof",
+                fork.seq, fork.entries[0], fork.entries[1]
+            );
+            report.damaged.push(Refused { path, reason });
+        }
+        Ok(())
     }
 
     /// Every row's checksum, those of the indexes too.
@@ -220,6 +244,11 @@ fn verify_entry(
         return log.insert(&entry).map(|()| None).map_err(|e| e.to_string());
     }
     log.judge(header).map_err(|e| e.to_string())?;
+    if header.kind == Kind::Checkpoint {
+        let plain = bucket.keyring.open(&entry).map_err(|e| e.to_string())?;
+        let said = Checkpoint::decode(&plain).map_err(|e| e.to_string())?;
+        return authors.check_checkpoint(header.author, &said).map(|()| None);
+    }
     if header.kind != Kind::Version {
         return Ok(None);
     }
@@ -255,6 +284,8 @@ fn go_on(report: &mut VerifyReport, path: &str, checked: Result<()>) -> Result<(
 struct AuthorsSeen {
     tips: std::collections::BTreeMap<strongroom_wire::ids::AuthorKey, (u64, EntryId)>,
     open: std::collections::BTreeMap<strongroom_wire::ids::AuthorKey, EntryId>,
+    /// What each author's checkpoints listed so far.
+    listed: std::collections::BTreeMap<strongroom_wire::ids::AuthorKey, Frontier>,
 }
 
 impl AuthorsSeen {
@@ -274,6 +305,20 @@ impl AuthorsSeen {
             return Err("its signature does not hold".to_owned());
         }
         Ok(())
+    }
+
+    /// That a checkpoint's list, over those before it, gives the root it names. One that leaves
+    /// authors to the next for want of room is not judged.
+    fn check_checkpoint(
+        &mut self,
+        author: strongroom_wire::ids::AuthorKey,
+        said: &Checkpoint,
+    ) -> Result<(), String> {
+        let listed = self.listed.entry(author).or_default();
+        let whole = said.tips.len() < CHECKPOINT_AUTHORS_MAX;
+        let checked = said.frontier(listed);
+        said.note_listed(listed);
+        if whole { checked.map(drop).map_err(|e| e.to_string()) } else { Ok(()) }
     }
 
     /// Ends of chains that no signature covers.

@@ -4,6 +4,7 @@
 //! `STRONGROOM_LONG=1` lets the long ones run long.
 
 mod blindness;
+mod checkpoints;
 mod damage;
 mod devices;
 mod epochs;

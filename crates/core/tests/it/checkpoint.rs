@@ -72,9 +72,9 @@ fn a_provider_withholds_what_a_checkpoint_names() {
     let frontier: Frontier = [tip(&ours), tip(&theirs)].into_iter().collect();
     let checkpoint = Checkpoint::build(&frontier, None, &[], purge_root([]));
     let mut seen = Witnessed::default();
-    seen.add(checkpoint.tips);
+    seen.add(EntryId([7; 32]), checkpoint.tips);
     let withheld = seen.withheld(holding(&[&ours]));
-    assert_eq!((withheld.len(), withheld[0].author), (1, theirs.header().author));
+    assert_eq!((withheld.len(), withheld[0].shortfall.author), (1, theirs.header().author));
     let purged = theirs.clone().without_sealed();
     assert!(seen.withheld(holding(&[&ours, &purged])).is_empty(), "purged is not withheld");
 }
@@ -84,12 +84,15 @@ fn a_provider_shows_two_groups_two_histories() {
     let first = entry(1, None, 1, true);
     let (left, right) = (entry(1, Some(&first), 2, true), entry(1, Some(&first), 3, true));
     let mut seen = Witnessed::default();
-    seen.add([tip(&left)]);
-    seen.add([tip(&right)]);
-    seen.add([tip(&first)]);
+    seen.add(EntryId([8; 32]), [tip(&left)]);
+    seen.add(EntryId([9; 32]), [tip(&right)]);
+    seen.add(EntryId([10; 32]), [tip(&first)]);
     let withheld = seen.withheld(holding(&[&first, &left]));
     assert_eq!(withheld.len(), 1, "both claims are kept");
-    assert_eq!(withheld[0].found, Some(left.id()));
+    assert_eq!(withheld[0].shortfall.found, Some(left.id()));
+    assert_eq!(withheld[0].by, EntryId([9; 32]), "and who says so");
+    seen.settle(|id| id == right.id() || id == left.id());
+    assert!(seen.is_empty(), "what came is no longer claimed");
     let proof = ForkProof::new(std::slice::from_ref(&left), std::slice::from_ref(&right)).unwrap();
     let proof = ForkProof::decode(&proof.encode()).unwrap();
     assert_eq!((proof.fork().author, proof.fork().seq), (left.header().author, 1));

@@ -79,9 +79,9 @@ fn a11_chunks_reordered_dropped_doubled_cut_swapped() {
 #[test]
 fn a43_chunk_changed_between_verify_and_use() {
     let (world, laptop, truth) = with_large_files();
-    let before = laptop.picture();
     let report = laptop.vault.verify(true, &Quiet).unwrap();
     assert!(report.damaged.is_empty() && report.chunks >= 6, "{report:?}");
+    let before = laptop.picture();
     let rule = Rule::new("changed after", Act::body(|body| lies::flip(body, 77)));
     let rule = world.play(rule.when(Asked::is_chunk_read).at(LAPTOP));
     let (error, written) = laptop.get("/large").unwrap_err();

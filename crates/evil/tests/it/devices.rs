@@ -274,7 +274,7 @@ fn all_entries(world: &World) -> Vec<Entry> {
 }
 
 /// A version's plaintext, as an honest program writes it.
-fn plain(name: &str) -> Vec<u8> {
+pub fn plain(name: &str) -> Vec<u8> {
     use strongroom_core::document::{Content, DocumentType, Metadata, Timestamp, VersionBody};
     let metadata = Metadata {
         parent: DocumentTag::ZERO,

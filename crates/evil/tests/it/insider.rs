@@ -116,7 +116,7 @@ impl Insider {
             .find_map(|put| open_record(&pair, &locator, &remote.thumbprint(), &put.record).ok())
             .unwrap();
         let mut r = Reader::new(&opened.contents);
-        r.array_exact(7).unwrap();
+        r.array_exact(8).unwrap();
         let principal = PrincipalId(r.bytes_exact().unwrap());
         let agree = AgreeSeed::from_secret_bytes(&r.bytes_exact().unwrap());
         let vault = BucketId(r.bytes_exact().unwrap());

@@ -4,6 +4,7 @@
 //! and the program goes on with an honest provider. See docs/threat-model.md.
 
 mod bodies;
+mod checkpoints;
 mod content;
 mod devices;
 mod entries;

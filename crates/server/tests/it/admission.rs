@@ -260,12 +260,22 @@ async fn a_deactivated_bucket_is_for_pulling_only_at_once() {
     scene.bring(std::slice::from_ref(&revoke)).await.expect(200);
     scene.bring(&[revoke]).await.expect(200); // its retry
     let late = scene.bucket.author.version(30, References::NONE);
+    let stood = (late.header().seq, late.header().prev);
     scene.bring(&[late]).await.refused(403, "forbidden");
     let (id, bytes) = chunk(65);
     let other = scene.bucket.path(&format!("/chunks/{}", id.to_base32()));
     scene.client.call(&scene.session, "PUT", &other, bytes).await.refused(403, "forbidden");
     scene.client.call(&scene.session, "GET", &path, "").await.expect(200);
     assert_eq!(scene.count().await, 4);
+    // Who had not heard of it says what it saw, and hears of it in the same answer.
+    let author = &mut scene.bucket.author;
+    (author.seq, author.prev) = stood;
+    let header = author.header(Kind::Checkpoint, DocumentTag::ZERO);
+    let checkpoint = author.finish(header, &Clear::Checkpoint, noise(20));
+    let late = scene.bucket.author.version(30, References::NONE);
+    scene.bring(&[checkpoint.clone(), late]).await.refused(403, "forbidden");
+    scene.bring(&[checkpoint]).await.expect(200);
+    assert_eq!(scene.count().await, 5);
     scene.running.stop().await;
 }
 

@@ -6,6 +6,7 @@ use strongroom_client::place::Place;
 
 use crate::{
     args,
+    commands::warn_withheld,
     exit::{Exit, Failure, Outcome},
     session::Session,
 };
@@ -23,6 +24,7 @@ pub struct Args {
 
 pub fn run(args: &Args, session: &Session) -> Outcome {
     let vault = session.open()?;
+    warn_withheld(session, &vault)?;
     // Content and a bar on one terminal would be garbled, so there is none; Ctrl-C works as ever.
     let mut to = Watched { inner: io::stdout().lock(), failed: None };
     let read = vault.cat(

@@ -1,7 +1,11 @@
 //! `find`. Comes in: a pattern. Goes out: the places whose names match, found on this device.
 //! Must not know: keys, providers.
 
-use crate::{commands::ls, exit::Outcome, session::Session};
+use crate::{
+    commands::{ls, warn_withheld},
+    exit::Outcome,
+    session::Session,
+};
 
 /// Find by name, on this device; no provider learns of it
 #[derive(Debug, clap::Args)]
@@ -18,7 +22,9 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, session: &Session) -> Outcome {
-    let listed = session.open()?.find(args.bucket.as_deref(), &args.pattern)?;
+    let vault = session.open()?;
+    warn_withheld(session, &vault)?;
+    let listed = vault.find(args.bucket.as_deref(), &args.pattern)?;
     session.out.facts(&listed, |to| {
         let print = if args.long { ls::long } else { ls::short };
         print(to, &session.out, &listed, true)

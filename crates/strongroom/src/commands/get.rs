@@ -7,7 +7,7 @@ use strongroom_client::{GetOptions, place::Place, report::GetReport};
 
 use crate::{
     args,
-    commands::refusals,
+    commands::{refusals, warn_withheld},
     exit::{Exit, Failure, Outcome},
     session::Session,
     show::{counted, size},
@@ -35,6 +35,7 @@ pub fn run(args: Args, session: &Session) -> Outcome {
     let to = destination(&args.from, args.to)?;
     let options = GetOptions { overwrite: args.overwrite, version: args.version };
     let vault = session.open()?;
+    warn_withheld(session, &vault)?;
     let report = {
         let progress = session.progress();
         vault.get(&args.from, &to, &options, &progress)?

@@ -6,6 +6,7 @@ use strongroom_client::{place::Place, report::Listed};
 
 use crate::{
     args,
+    commands::warn_withheld,
     exit::Outcome,
     out::Out,
     session::Session,
@@ -28,7 +29,9 @@ pub struct Args {
 
 pub fn run(args: &Args, session: &Session) -> Outcome {
     let place = args.place.clone().unwrap_or_else(Place::root);
-    let listed = session.open()?.list(&place, args.recursive)?;
+    let vault = session.open()?;
+    warn_withheld(session, &vault)?;
+    let listed = vault.list(&place, args.recursive)?;
     session.out.facts(&listed, |to| {
         if args.long {
             long(to, &session.out, &listed, args.recursive)

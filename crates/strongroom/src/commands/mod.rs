@@ -25,11 +25,11 @@ pub mod undelete;
 pub mod unlock;
 pub mod verify;
 
-use strongroom_client::report::Refused;
+use strongroom_client::{Vault, report::Refused};
 
 use crate::{
     args::Command,
-    exit::{Exit, Outcome},
+    exit::{Exit, Failure, Outcome},
     session::Session,
 };
 
@@ -67,5 +67,19 @@ fn refusals(session: &Session, refused: &[Refused], exit: Exit) -> Outcome {
     for one in refused {
         session.out.remark(&format!("{}: {}", one.path, one.reason));
     }
-    if refused.is_empty() { Ok(()) } else { Err(crate::exit::Failure::told(exit)) }
+    if refused.is_empty() { Ok(()) } else { Err(Failure::told(exit)) }
+}
+
+/// Says on stderr what others saw and no provider gives: what a command shows may be old. With
+/// `--strict` that is the end of it.
+fn warn_withheld(session: &Session, vault: &Vault) -> Outcome {
+    let withheld = vault.withheld()?;
+    for one in &withheld {
+        session.out.remark(&format!("{}: {}", one.bucket, one.reason()));
+    }
+    if session.strict && !withheld.is_empty() {
+        return Err(Failure::new(Exit::Damaged, "something is withheld, so nothing is shown")
+            .hint("without --strict the newest state that is here is shown"));
+    }
+    Ok(())
 }

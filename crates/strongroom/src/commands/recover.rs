@@ -4,11 +4,12 @@
 use std::path::PathBuf;
 
 use serde::Serialize;
-use strongroom_client::{Vault, report::BucketInfo};
+use strongroom_client::{Shown, Vault, report::BucketInfo};
 use zeroize::Zeroizing;
 
 use crate::{
     ask,
+    commands::warn_withheld,
     exit::{Exit, Failure, Outcome},
     session::Session,
     show::{counted, size},
@@ -23,6 +24,9 @@ pub struct Args {
     /// Read the 24 words from FILE instead of asking (`-`: standard input)
     #[arg(long, value_name = "FILE")]
     phrase_file: Option<PathBuf>,
+    /// Take an older state than the one the recovery record names, if the provider has no other
+    #[arg(long)]
+    older: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -38,8 +42,10 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
     let passphrase = session.new_passphrase()?;
     let vault = {
         let progress = session.progress();
-        Vault::recover(&home, &args.provider, &phrase, &passphrase, &progress)?
+        let shown = if args.older { Shown::Older } else { Shown::Whole };
+        Vault::recover_as(&home, &args.provider, &phrase, &passphrase, shown, &progress)?
     };
+    warn_withheld(session, &vault)?;
     let recovered = Recovered {
         principal: vault.principal(),
         home: home.path().display().to_string(),

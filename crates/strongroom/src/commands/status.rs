@@ -61,6 +61,10 @@ fn print(to: &mut dyn Write, out: &Out, status: &Status) -> io::Result<()> {
         let (done, size) = (size(upload.done), size(upload.size));
         writeln!(to, "cut short: {source}, {done} of {size}; the same put goes on")?;
     }
+    for one in &status.withheld {
+        let (bucket, reason) = (out.name(&one.bucket).into_owned(), one.reason());
+        writeln!(to, "withheld: {bucket}: {reason}")?;
+    }
     for notice in &status.notices {
         let when = notice.at.map(|at| time_or_never(at) + " ").unwrap_or_default();
         writeln!(to, "note: {when}{}", out.name(&notice.text))?;

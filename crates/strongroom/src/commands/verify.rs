@@ -1,13 +1,17 @@
 //! `verify`. Comes in: the vault and its providers. Goes out: whether everything is what was
 //! written. Must not know: keys, requests.
 
-use std::io::{self, Write};
+use std::{
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
 
-use strongroom_client::report::VerifyReport;
+use strongroom_client::report::{Fork, VerifyReport};
 
 use crate::{
     commands::refusals,
-    exit::{Exit, Outcome},
+    exit::{Exit, Failure, Outcome},
     out::Out,
     session::Session,
     show::{count, counted, size},
@@ -19,9 +23,16 @@ pub struct Args {
     /// Fetch and check what only providers hold, too
     #[arg(long)]
     deep: bool,
+    /// Check a proof that a device wrote two histories, as `verify --json` gives it, and nothing
+    /// else (`-`: standard input)
+    #[arg(long, value_name = "FILE", conflicts_with = "deep")]
+    proof: Option<PathBuf>,
 }
 
 pub fn run(args: &Args, session: &Session) -> Outcome {
+    if let Some(path) = &args.proof {
+        return proof(path, session);
+    }
     let vault = session.open()?;
     let report = {
         let progress = session.progress();
@@ -33,6 +44,30 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
     refusals(session, &report.damaged, Exit::Damaged)?;
     unreachable
 }
+
+/// No vault is needed: a proof convinces who has nothing else.
+fn proof(path: &Path, session: &Session) -> Outcome {
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        io::stdin().take(PROOF_LEN_MAX).read_to_string(&mut text)
+    } else {
+        File::open(path).and_then(|file| file.take(PROOF_LEN_MAX).read_to_string(&mut text))
+    };
+    read.map_err(|error| Failure::io(path.display(), &error))?;
+    let fork = Fork::check(&text)?;
+    session.out.facts(&fork, |to| {
+        writeln!(
+            to,
+            "{} wrote, at place {} of its chain in {},",
+            fork.author, fork.seq, fork.bucket
+        )?;
+        writeln!(to, "both {}", fork.entries[0])?;
+        writeln!(to, "and  {}", fork.entries[1])
+    })
+}
+
+/// Characters of the longest proof, and room.
+const PROOF_LEN_MAX: u64 = 8 << 20;
 
 fn print(to: &mut dyn Write, out: &Out, report: &VerifyReport) -> io::Result<()> {
     writeln!(
@@ -55,6 +90,6 @@ fn print(to: &mut dyn Write, out: &Out, report: &VerifyReport) -> io::Result<()>
             writeln!(to, "what was checked is as it was written; a provider could not be asked:")
         }
         0 => writeln!(to, "all is as it was written"),
-        n => writeln!(to, "{} of them damaged:", count(n)),
+        n => writeln!(to, "{} of them damaged or withheld:", count(n)),
     }
 }

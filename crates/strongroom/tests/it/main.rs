@@ -12,6 +12,8 @@ mod prompts;
 mod provider;
 mod providers;
 mod recovery;
+
+mod seen;
 mod shapes;
 mod terminal;
 mod versions;
