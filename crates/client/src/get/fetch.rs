@@ -164,6 +164,11 @@ impl<'v> Fetcher<'v> {
         ArrivedChunk::check(id, bytes.into()).map_err(|e| Error::damaged(e.to_string()))
     }
 
+    /// Whose chunks these are.
+    pub const fn bucket(&self) -> &Bucket {
+        self.bucket
+    }
+
     /// Notes what was asked of the provider, for `privacy`.
     pub fn end(self) -> Result<()> {
         let session = self.session.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -86,6 +86,7 @@ impl Vault {
     ) -> Result<()> {
         let mut control: Option<Control> = None;
         let mut authors = AuthorsSeen::default();
+        let fetcher = Fetcher::new(self, bucket);
         let last = self.replica.tip(bucket.no())?.last_no;
         for no in 1..=last {
             if progress.cancelled() {
@@ -113,8 +114,8 @@ impl Vault {
             };
             let id = entry.id();
             match verify_entry(bucket, &mut control, &mut authors, entry) {
-                Ok(Some(body)) if deep && report.unreachable.is_empty() => {
-                    self.verify_content(bucket, id, &body, report, progress)?;
+                Ok(Some((body, references))) if deep && report.unreachable.is_empty() => {
+                    self.verify_content(&fetcher, id, &body, &references, report, progress)?;
                 }
                 Ok(_) => {}
                 Err(reason) => report.damaged.push(named(bucket, format!("{id}: {reason}"))),
@@ -123,21 +124,23 @@ impl Vault {
         for id in authors.unsigned() {
             report.damaged.push(named(bucket, format!("{id}: no signature covers it")));
         }
-        Ok(())
+        fetcher.end()
     }
 
     fn verify_content(
         &self,
-        bucket: &Bucket,
+        fetcher: &Fetcher<'_>,
         id: EntryId,
         body: &VersionBody,
+        references: &References,
         report: &mut VerifyReport,
         progress: &dyn Progress,
     ) -> Result<()> {
         let Content::Manifest(bytes) = &body.content else { return Ok(()) };
         let checked = Manifest::decode(bytes)
             .map_err(|e| Error::damaged(e.to_string()))
-            .and_then(|manifest| self.verify_chunks(bucket, manifest, report, progress));
+            .and_then(|manifest| verify_chunks(fetcher, manifest, report, progress))
+            .and_then(|needed| verify_lists(fetcher, references, &needed));
         match checked {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
@@ -149,40 +152,10 @@ impl Vault {
             }
             Err(error) => {
                 let name = name_of(&body.metadata);
-                report.damaged.push(named(bucket, format!("{id} ({name}): {error}")));
+                report.damaged.push(named(fetcher.bucket(), format!("{id} ({name}): {error}")));
                 Ok(())
             }
         }
-    }
-
-    fn verify_chunks(
-        &self,
-        bucket: &Bucket,
-        manifest: Manifest,
-        report: &mut VerifyReport,
-        progress: &dyn Progress,
-    ) -> Result<()> {
-        let fetcher = Fetcher::new(self, bucket);
-        let mut reader = ContentReader::new(Suite::DEFAULT, manifest);
-        let damaged = |e: &dyn std::fmt::Display| Error::damaged(e.to_string());
-        for index in 0..reader.layout().chunks() {
-            if progress.cancelled() {
-                return Err(Error::cancelled());
-            }
-            if let Some(Need::Node(id)) = reader.need(index) {
-                let node = fetcher.chunk(id)?;
-                reader.absorb_node(index, node).map_err(|e| damaged(&e))?;
-            }
-            let Some(Need::Chunk(id)) = reader.need(index) else {
-                return Err(Error::damaged("a manifest that ends too early"));
-            };
-            let chunk = fetcher.chunk(id)?;
-            report.chunks += 1;
-            report.bytes += chunk.bytes().len() as u64;
-            progress.advance(0, chunk.bytes().len() as u64);
-            reader.open(index, chunk).map_err(|e| damaged(&e))?;
-        }
-        Ok(())
     }
 
     fn verify_cache(&self, report: &mut VerifyReport) -> Result<()> {
@@ -226,12 +199,66 @@ impl Vault {
     }
 }
 
+/// Every chunk of a content, whole. Gives what it needs: its chunks and the nodes of its manifest.
+fn verify_chunks(
+    fetcher: &Fetcher<'_>,
+    manifest: Manifest,
+    report: &mut VerifyReport,
+    progress: &dyn Progress,
+) -> Result<BTreeSet<ChunkId>> {
+    let mut needed = BTreeSet::new();
+    let mut reader = ContentReader::new(Suite::DEFAULT, manifest);
+    let damaged = |e: &dyn std::fmt::Display| Error::damaged(e.to_string());
+    for index in 0..reader.layout().chunks() {
+        if progress.cancelled() {
+            return Err(Error::cancelled());
+        }
+        if let Some(Need::Node(id)) = reader.need(index) {
+            let node = fetcher.chunk(id)?;
+            reader.absorb_node(index, node).map_err(|e| damaged(&e))?;
+            needed.insert(id);
+        }
+        let Some(Need::Chunk(id)) = reader.need(index) else {
+            return Err(Error::damaged("a manifest that ends too early"));
+        };
+        let chunk = fetcher.chunk(id)?;
+        report.chunks += 1;
+        report.bytes += chunk.bytes().len() as u64;
+        progress.advance(0, chunk.bytes().len() as u64);
+        reader.open(index, chunk).map_err(|e| damaged(&e))?;
+        needed.insert(id);
+    }
+    Ok(needed)
+}
+
+/// The references of a large content stand in lists, which are chunks themselves. What stands in
+/// the entry was compared with it.
+fn verify_lists(
+    fetcher: &Fetcher<'_>,
+    references: &References,
+    needed: &BTreeSet<ChunkId>,
+) -> Result<()> {
+    let References::Lists(lists) = references else { return Ok(()) };
+    let mut listed = BTreeSet::new();
+    for list in lists {
+        let list = fetcher.chunk(*list)?;
+        let (ids, rest) = list.bytes().as_chunks::<32>();
+        if !rest.is_empty() {
+            return Err(Error::damaged("a list of chunks that ends within an id"));
+        }
+        listed.extend(ids.iter().map(|id| ChunkId(*id)));
+    }
+    if listed == *needed { Ok(()) } else { Err(Error::damaged(OTHER_REFERENCES)) }
+}
+
+const OTHER_REFERENCES: &str = "its chunk references are not those of its manifest";
+
 fn verify_entry(
     bucket: &Bucket,
     control: &mut Option<Control>,
     authors: &mut AuthorsSeen,
     entry: Entry,
-) -> Result<Option<VersionBody>, String> {
+) -> Result<Option<(VersionBody, References)>, String> {
     authors.check(&entry)?;
     // Chain and signature were judged just now; the type asks for a verified entry.
     let entry = strongroom_wire::chain::Verified::danger_from_own_store(entry);
@@ -253,8 +280,8 @@ fn verify_entry(
         return Ok(None);
     }
     let body = bucket.keyring.open_version(&entry).map_err(|e| e.to_string())?;
-    references_match(&entry, &body)?;
-    Ok(Some(body))
+    let references = references_match(&entry, &body)?;
+    Ok(Some((body, references)))
 }
 
 /// A provider that does not answer has damaged nothing; it is told once.
@@ -328,13 +355,13 @@ impl AuthorsSeen {
 }
 
 /// What the clear part refers to must be what the sealed part needs: a version that lies about its
-/// chunks would have them collected at the provider.
-pub(super) fn references_match(entry: &Entry, body: &VersionBody) -> Result<(), String> {
-    let malformed = || "its clear part is malformed".to_owned();
+/// chunks would have them collected at the provider. Lists are only named there; what they say is
+/// looked at where all chunks are.
+pub(super) fn references_match(entry: &Entry, body: &VersionBody) -> Result<References, String> {
     let Ok(Clear::Version(references)) = Clear::decode(Kind::Version, entry.clear()) else {
-        return Err(malformed());
+        return Err("its clear part is malformed".to_owned());
     };
-    let References::Chunks(ids) = references else { return Ok(()) };
+    let References::Chunks(ids) = &references else { return Ok(references) };
     let needed: BTreeSet<ChunkId> = match &body.content {
         Content::Manifest(bytes) => {
             let manifest = Manifest::decode(bytes).map_err(|e| e.to_string())?;
@@ -342,10 +369,10 @@ pub(super) fn references_match(entry: &Entry, body: &VersionBody) -> Result<(), 
         }
         _ => BTreeSet::new(),
     };
-    if ids.into_iter().collect::<BTreeSet<_>>() == needed {
-        Ok(())
+    if ids.iter().copied().collect::<BTreeSet<_>>() == needed {
+        Ok(references)
     } else {
-        Err("its chunk references are not those of its manifest".to_owned())
+        Err(OTHER_REFERENCES.to_owned())
     }
 }
 

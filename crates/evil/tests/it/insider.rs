@@ -43,6 +43,7 @@ pub struct Insider {
     pub first: Entry,
     epoch: EntryId,
     content: ContentKey,
+    keyring: Keyring,
     secret: DeviceSecret,
     cap: CapabilityId,
     agree: KemPublic,
@@ -198,6 +199,7 @@ impl Insider {
             first,
             epoch,
             content,
+            keyring,
             secret,
             cap,
             agree: public,
@@ -220,6 +222,11 @@ impl Insider {
     /// Its chain in somebody's hands.
     pub fn session_as(&self, key: Arc<dyn Signer + Send + Sync>) -> Session {
         self.remote.session(key, &self.chain)
+    }
+
+    /// What an entry's sealed part says.
+    pub fn open(&self, entry: &Verified<Entry>) -> Vec<u8> {
+        self.keyring.open(entry).unwrap().to_vec()
     }
 
     /// Seals and signs versions of new documents with these plaintexts.

@@ -13,6 +13,7 @@ mod export;
 mod history;
 mod insider;
 mod leaks;
+mod lists;
 mod paper;
 mod recovery;
 mod sessions;
