@@ -14,7 +14,8 @@ use strongroom_wire::ids::{BucketId, PrincipalId};
 use strongroom_wire::limits::{KEY_LOG_EVENT_LEN_MAX, KEY_LOG_EVENTS_MAX};
 use zeroize::Zeroizing;
 
-use super::documents::KEY_LOG;
+use super::buckets::{bucket_document, root_wrap};
+use super::documents::{BUCKET, KEY_LOG};
 use super::{CACHE_LIMIT_DEFAULT, Passphrase, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::home::Home;
@@ -142,9 +143,16 @@ impl Vault {
         log.add_device(&vault.secrets, &recovery.identity_root(0), now)?;
         let founded = vault.found()?;
         vault.secrets.vault_bucket = founded.bucket;
+        let root_wrap = root_wrap(&recovery.pair().pair().public(), &founded)?;
         let own = vault.commit_founded(founded, "vault", true, false)?;
-        let change = vault.internal_change(&own, KEY_LOG, log.encode())?;
-        vault.write(&own, vec![change])?;
+        // Its own root key rests beside those of all others: only the words open it.
+        let text = format!("{BUCKET}{}", own.record.id.to_base32());
+        let document = bucket_document(&own, root_wrap).encode();
+        let changes = vec![
+            vault.internal_change(&own, KEY_LOG, log.encode())?,
+            vault.internal_change(&own, &text, document)?,
+        ];
+        vault.write(&own, changes)?;
         vault.make_bucket("main", true)?;
         vault.write_key_store(passphrase)?;
         Ok((vault, phrase))

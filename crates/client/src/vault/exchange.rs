@@ -5,7 +5,7 @@
 //! provider tells count and fingerprint of its whole set, and a difference leads to everything from
 //! the start.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use strongroom_core::document::{Content, VersionBody};
@@ -15,7 +15,7 @@ use strongroom_seal::rng::Rng;
 use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
 use strongroom_wire::chain::{Verified, authenticate};
 use strongroom_wire::control::Control;
-use strongroom_wire::entry::{Entry, Kind};
+use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::format::FORMAT;
 use strongroom_wire::frame::{self, Area, Frame};
 use strongroom_wire::ids::{DocumentTag, EntryId};
@@ -341,14 +341,14 @@ impl Vault {
         let mut met_itself = false;
         let count = verified.len() as u64;
         let mut control = self.control(bucket)?;
-        let mut taken = HashSet::new();
+        let mut taken = HashMap::new();
         let log: Vec<Verified<Entry>> =
             verified.iter().filter(|entry| entry.header().kind.is_control()).cloned().collect();
         self.open_epochs(bucket, &log)?;
         for entry in verified {
-            self.check_parents(b, &entry, &taken)?;
+            self.check_follows(b, &entry, &taken)?;
             let facts = self.judge(bucket, &mut control, &entry)?;
-            taken.insert(entry.id());
+            taken.insert(entry.id(), entry.header().hlc);
             let own = entry.header().author == bucket.author.author();
             met_itself |= own;
             if entry.header().kind == Kind::Checkpoint {
@@ -377,21 +377,37 @@ impl Vault {
 
     /// What an entry follows must be here before it. Else a provider could hold an old version
     /// back, and send it after what replaced it: it would come up again as if it were new.
-    fn check_parents(
+    /// Nor is anything older than what it follows, its author's entry before included: `taken` has
+    /// the clocks of what came before it in this answer.
+    fn check_follows(
         &self,
         bucket: BucketNo,
         entry: &Verified<Entry>,
-        taken: &HashSet<EntryId>,
+        taken: &HashMap<EntryId, Hlc>,
     ) -> Result<()> {
-        for parent in &entry.header().parents {
-            if !taken.contains(parent) && self.replica.entry_no(bucket, *parent)?.is_none() {
-                return Err(Error::damaged(format!(
-                    "the provider sent {} before {parent}, which it follows",
-                    entry.id()
-                )));
+        let (id, header) = (entry.id(), entry.header());
+        let prev = Some(&header.prev).filter(|prev| !prev.is_zero());
+        for before in header.parents.iter().chain(prev) {
+            let clock = match taken.get(before) {
+                Some(clock) => Some(*clock),
+                None => self.clock_of(bucket, *before)?,
+            };
+            let Some(clock) = clock else {
+                let what = format!("the provider sent {id} before {before}, which it follows");
+                return Err(Error::damaged(what));
+            };
+            if header.hlc < clock {
+                let what = format!("the provider sent {id}, which is older than {before}");
+                return Err(Error::damaged(format!("{what}, which it follows")));
             }
         }
         Ok(())
+    }
+
+    fn clock_of(&self, bucket: BucketNo, id: EntryId) -> Result<Option<Hlc>> {
+        let Some(no) = self.replica.entry_no(bucket, id)? else { return Ok(None) };
+        let bytes = self.replica.rows().get(&keys::entry(bucket, no))?;
+        bytes.map(|bytes| header_of(&bytes).map(|(header, _)| header.hlc)).transpose()
     }
 
     /// The control log as this replica has it; `None` before the genesis is here.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use strongroom_seal::identity::SessionSigningKey;
 use strongroom_seal::kem::AgreeSeed;
 use strongroom_seal::phrase::Phrase as SealPhrase;
-use strongroom_seal::recovery::{RecoveryKey, open_record};
+use strongroom_seal::recovery::{ROOT_WRAP_LEN, RecoveryKey, open_record, unwrap_root_key};
+use strongroom_seal::suite::Suite;
 use strongroom_store::Batch;
 use strongroom_wire::capability::CapabilityChain;
 use strongroom_wire::ids::{BucketId, EntryId};
@@ -253,6 +254,35 @@ impl Vault {
         self.replica.put(&mut batch, keys::bucket(made.id), &made)?;
         self.replica.rows().commit(batch)?;
         Ok(made)
+    }
+
+    /// Labels of the buckets whose root keys these words open, the vault's own too: present and
+    /// next one, as the bucket's genesis names them. No device keeps them; whoever renews or
+    /// repairs a bucket needs the words.
+    pub fn root_keys(&self, phrase: &str) -> Result<Vec<String>> {
+        let wrong =
+            |e: strongroom_seal::phrase::PhraseError| Error::new(ErrorKind::Locked, e.to_string());
+        let pair = SealPhrase::parse(phrase).map_err(wrong)?.to_key().pair().pair();
+        let mut opened = Vec::new();
+        for document in self.bucket_documents(&self.vault_bucket()?)? {
+            let record: Option<BucketRecord> = self.replica.get(&keys::bucket(document.id))?;
+            let Some(record) = record else { continue };
+            let bucket = Bucket::open(record, self);
+            let Some(control) = self.control(&bucket)? else { continue };
+            let (wraps, _) = document.root_wrap.as_chunks::<ROOT_WRAP_LEN>();
+            let keys: Vec<_> = wraps
+                .iter()
+                .filter_map(|wrap| unwrap_root_key(Suite::DEFAULT, &pair, document.id, wrap).ok())
+                .collect();
+            let genesis = control.genesis();
+            if let [root, next] = &keys[..]
+                && root.public() == genesis.root_key
+                && *blake3::hash(&next.public().0).as_bytes() == genesis.next_root
+            {
+                opened.push(bucket.record.label);
+            }
+        }
+        Ok(opened)
     }
 
     /// What the vault's own bucket says of the person's buckets.

@@ -312,3 +312,20 @@ fn two_moves_of_one_document_are_both_seen_and_a_conflict_is_told() {
         assert_eq!(phone.cat(&one.path), b"content");
     }
 }
+
+/// Root keys are on no device: what a recovered one gets leads to all of them, by the words.
+#[test]
+fn the_words_open_every_root_key_on_a_recovered_device() {
+    let provider = Provider::start();
+    let alice = Device::at(&provider);
+    alice.vault.create_bucket("letters").unwrap();
+    alice.sync();
+    let other = alice.second(&provider);
+    for device in [&alice, &other] {
+        let mut opened = device.vault.root_keys(&alice.phrase).unwrap();
+        opened.sort();
+        assert_eq!(opened, ["letters", "main", "vault"]);
+    }
+    let stranger = Device::alone();
+    assert_eq!(other.vault.root_keys(&stranger.phrase).unwrap(), [""; 0]);
+}

@@ -8,7 +8,7 @@ use strongroom_core::writer::Planned;
 use strongroom_evil::{Act, Rule, lies};
 use strongroom_wire::chain::Tip;
 use strongroom_wire::clear::Clear;
-use strongroom_wire::entry::{Entry, Kind};
+use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::frame::Frame;
 use strongroom_wire::ids::{AuthorKey, DocumentTag, EntryId};
 
@@ -245,4 +245,49 @@ fn a_checkpoint_that_lies_is_named() {
     let letter = world.letter();
     let _ = laptop.sync();
     assert!(laptop.cat(&letter).is_ok(), "nothing stops because of it");
+}
+
+#[test]
+fn what_goes_back_in_time_or_follows_nothing_is_refused() {
+    let (world, laptop) = World::with_laptop();
+    let mut insider = Insider::of(&world);
+    let now = now_millis();
+    let path = world.letter();
+    laptop.sync_well();
+    let listed = laptop.vault.list(&strongroom_client::Place::parse(&path).unwrap(), false);
+    let letter: EntryId = listed.unwrap()[0].version.parse().unwrap();
+    let stood = insider.position;
+    let version = |name: &str, parents: Vec<EntryId>| Planned {
+        document: DocumentTag([name.len() as u8; 16]),
+        kind: Kind::Version,
+        parents,
+        generation: 0,
+        clear: Clear::Version(strongroom_wire::clear::References::NONE).encode(),
+        plain: plain(name),
+    };
+    let mut seal = |millis: u64, planned: Planned| {
+        insider.position = stood;
+        insider.position.clock = Hlc::default();
+        insider.seal_planned(millis, vec![planned])
+    };
+    let cases = [
+        ("follows nothing", seal(now, version("one", vec![EntryId([7; 32])])), "which it follows"),
+        ("before its parent", seal(now, version("three", vec![letter])), "older than"),
+        ("before its author's last", seal(now - 60_000, version("fifth", vec![])), "older than"),
+        ("honest", seal(now_millis() + 1_000, version("seventh", vec![letter])), ""),
+    ];
+    for (what, entries, reason) in cases {
+        let bytes: Vec<Vec<u8>> = entries.iter().map(Entry::encode).collect();
+        let hand_on = Act::frames(move |frames| frames.entries.extend(bytes.clone()));
+        let bucket = insider.bucket.to_base32();
+        let rule = Rule::new(what, hand_on);
+        let rule = rule.when(move |asked| asked.is_exchange() && asked.path.contains(&bucket));
+        let rule = world.play(rule.at(LAPTOP));
+        let before = laptop.picture();
+        let told = laptop.sync_catches(what);
+        assert!(rule.fired() > 0 && told.contains(reason), "{what}: {told}");
+        assert_eq!(laptop.picture() == before, what != "honest", "{what}");
+        world.evil.honest();
+    }
+    world.nothing_leaked();
 }

@@ -129,7 +129,11 @@ impl Insider {
             .filter(|entry| entry.header().kind == Kind::Version)
             .filter_map(|entry| keyring.open_version(entry).ok())
             .find_map(|body| match body.content {
-                Content::Inline(bytes) if body.metadata.name.starts_with("strongroom:bucket") => {
+                // The vault's own is not the one meant.
+                Content::Inline(bytes)
+                    if body.metadata.name.starts_with("strongroom:bucket")
+                        && !body.metadata.name.ends_with(&vault.to_base32()) =>
+                {
                     let mut r = Reader::new(&bytes);
                     r.array_exact(6).unwrap();
                     let id = BucketId(r.bytes_exact().unwrap());
