@@ -10,6 +10,7 @@ mod devices;
 mod epochs;
 mod faults;
 mod getting;
+mod growth;
 mod kills;
 mod processes;
 mod support;
