@@ -66,6 +66,8 @@ pub struct Control {
     pasts: Pasts,
     capabilities: HashMap<CapabilityId, Capability>,
     grants: HashMap<CapabilityId, Grant>,
+    /// When each was carried first.
+    carried: HashMap<CapabilityId, Hlc>,
     deactivated: Option<Hlc>,
 }
 
@@ -89,6 +91,7 @@ impl Control {
             pasts: Pasts::default(),
             capabilities: HashMap::new(),
             grants: HashMap::new(),
+            carried: HashMap::new(),
             deactivated: None,
         })
     }
@@ -134,11 +137,14 @@ impl Control {
         self.epochs.iter()
     }
 
-    /// Epochs that no other follows: one, or several that were made at the same time.
+    /// Epochs that no other follows: one, or several that were made at the same time. Those from
+    /// after a deactivation do not count.
     pub fn current_epochs(&self) -> Vec<EntryId> {
+        let in_time = |epoch: &&EpochInfo| !self.is_over(epoch.hlc);
         let followed: BTreeSet<&EntryId> =
-            self.epochs.values().flat_map(|epoch| &epoch.prev).collect();
-        self.epochs.keys().filter(|id| !followed.contains(id)).copied().collect()
+            self.epochs.values().filter(in_time).flat_map(|epoch| &epoch.prev).collect();
+        let counted = self.epochs.iter().filter(|(_, epoch)| in_time(epoch));
+        counted.map(|(id, _)| *id).filter(|id| !followed.contains(id)).collect()
     }
 
     /// Whether something that follows this epoch has a revoke in its past that it has not. A
@@ -152,9 +158,13 @@ impl Control {
         self.deactivated.is_some()
     }
 
-    /// Member tags that hold a capability.
+    /// Member tags that hold a capability, by an entry from before a deactivation: whichever of
+    /// the two arrived first.
     pub fn members(&self) -> BTreeSet<MemberTag> {
-        self.capabilities.values().filter_map(|capability| capability.claims().member).collect()
+        let in_time =
+            |id: &&CapabilityId| self.carried.get(*id).is_none_or(|at| !self.is_over(*at));
+        let counted = self.capabilities.iter().filter(|(id, _)| in_time(id));
+        counted.filter_map(|(_, capability)| capability.claims().member).collect()
     }
 
     /// A capability that a member entry carried.
@@ -277,9 +287,6 @@ impl Control {
     /// A member entry counts if it is written by the root key, by an author whose own chain
     /// contains the issuing key, or by the author it names.
     fn insert_member(&mut self, header: &Header, member: &Member) -> Result<(), ControlError> {
-        if self.is_over(header.hlc) {
-            return Err(ControlError::Deactivated);
-        }
         let epoch = self.epochs.get(&header.epoch).ok_or(ControlError::Missing)?;
         if header.hlc < epoch.hlc {
             return Err(ControlError::Clock);
@@ -342,6 +349,8 @@ impl Control {
             return Err(ControlError::NotAllowed);
         }
         self.grants.insert(capability.id(), grant);
+        let carried = self.carried.entry(capability.id()).or_insert(header.hlc);
+        *carried = header.hlc.min(*carried);
         Ok(())
     }
 
@@ -363,7 +372,8 @@ impl Control {
     fn may(&self, header: &Header) -> Result<(), ControlError> {
         // Checkpoints only say what was seen. A second deactivation changes nothing; to refuse it
         // would give replicas that received the two in another order two different sets.
-        let harmless = matches!(header.kind, Kind::Checkpoint | Kind::Revoke);
+        // So it is with epochs and members: they are kept and count for nothing, see `members`.
+        let harmless = header.kind.is_control() || header.kind == Kind::Checkpoint;
         if self.is_over(header.hlc) && !harmless {
             return Err(ControlError::Deactivated);
         }

@@ -493,11 +493,69 @@ fn a_deactivated_bucket_takes_nothing_written_from_then_on() {
     }
     let (epoch, member) = (world.draft(Kind::Epoch), world.draft(Kind::Member));
     let (first, bob) = (world.epoch, world.for_bob(&[Action::Pull]));
-    assert_eq!(world.insert(&epoch, next_epoch(2, &[first])), Err(ControlError::Deactivated));
-    assert_eq!(world.insert(&member, carries(&[&bob])), Err(ControlError::Deactivated));
+    // Kept, because others may have taken them in before they heard of it; and of no effect.
+    let members = world.control.members();
+    world.insert(&epoch, next_epoch(2, &[first])).unwrap();
+    world.insert(&member, carries(&[&bob])).unwrap();
+    assert_eq!((world.control.members(), world.control.current_epochs()), (members, vec![first]));
     // Not by the root key either.
     let root = Draft { who: ROOT, cap: CapabilityId::ZERO, ..world.draft(Kind::Version) };
     assert_eq!(world.judge(&root), Err(ControlError::Deactivated));
+}
+
+/// Whatever order five control entries arrive in, the state is that of the set.
+#[test]
+fn a_deactivation_counts_the_same_in_every_order_of_arrival() {
+    let world = World::new(Actions::ALL);
+    let at_time = |kind, secs| Draft { hlc: at(secs), ..world.draft(kind) };
+    let first = world.epoch;
+    let bob = world.for_bob(&[Action::Pull, Action::Write]);
+    let carroll = {
+        let claims = Claims::new(
+            Target::Bucket(world.bucket),
+            Actions::of(&[Action::Pull]),
+            START + 700_000,
+            [9; 16],
+        )
+        .for_holder(public(77), Some(tag(77)));
+        let claims = world.of_laptop.attenuate(&claims).unwrap();
+        Capability::issue(&claims, signer(ALICES_LAPTOP)).unwrap()
+    };
+    let entries: Vec<Verified<Entry>> = [
+        (at_time(Kind::Revoke, 100), deactivate()),
+        (at_time(Kind::Revoke, 140), deactivate()),
+        (at_time(Kind::Member, 120), carries(&[&bob])),
+        (at_time(Kind::Member, 90), carries(&[&carroll])),
+        (at_time(Kind::Epoch, 130), next_epoch(2, &[first])),
+    ]
+    .iter()
+    .map(|(draft, clear)| entry(world.bucket, draft, clear))
+    .collect();
+    let state = |order: &[usize]| {
+        let mut control = world.control.clone();
+        for at in order {
+            control.insert(&entries[*at]).unwrap();
+        }
+        let epochs: Vec<_> = control.epochs().map(|(id, info)| (*id, info.clone())).collect();
+        let judged = [99, 100, 121]
+            .map(|secs| control.judge(&header(world.bucket, &at_time(Kind::Version, secs))));
+        let (members, current) = (control.members(), control.current_epochs());
+        (members, current, epochs, control.heads(), control.is_deactivated(), judged)
+    };
+    let expected = state(&[0, 1, 2, 3, 4]);
+    assert!(expected.0.contains(&tag(77)) && !expected.0.contains(&tag(BOB)), "{expected:?}");
+    assert_eq!(expected.1, [first]);
+    let mut orders = 0;
+    for code in 0..5_usize.pow(5) {
+        let order: Vec<usize> = (0..5).map(|place| code / 5_usize.pow(place) % 5).collect();
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        if sorted == [0, 1, 2, 3, 4] {
+            assert_eq!(state(&order), expected, "{order:?}");
+            orders += 1;
+        }
+    }
+    assert_eq!(orders, 120);
 }
 
 /// Two devices of one person end the bucket while they are apart.
