@@ -321,6 +321,8 @@ pub struct SyncReport {
     pub unreachable: Vec<Refused>,
     /// What a provider did that it must not: named, refused, nothing of it used.
     pub refused: Vec<Refused>,
+    /// Documents of which a provider lost a part that this device has not either.
+    pub lost: Vec<Refused>,
 }
 
 /// What `verify` found.

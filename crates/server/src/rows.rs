@@ -123,6 +123,21 @@ pub fn parts_of_orphan(key: &[u8]) -> Option<(u64, BucketId, ChunkId)> {
     Some((put_at, bucket, ChunkId(key.get(41..)?.try_into().ok()?)))
 }
 
+/// `m` bucket, chunk → empty: entries refer to it and it is lost. See [`ChunkRow::lost`].
+pub fn lost(bucket: BucketId, chunk: ChunkId) -> Vec<u8> {
+    key(b'm', &[&bucket.0, &chunk.0])
+}
+
+/// All of a bucket's [`lost`] chunks.
+pub fn all_lost(bucket: BucketId) -> Vec<u8> {
+    key(b'm', &[&bucket.0])
+}
+
+/// The chunk of a [`lost`] key.
+pub fn chunk_of_lost(key: &[u8]) -> Option<ChunkId> {
+    key.get(33..)?.try_into().ok().map(ChunkId)
+}
+
 /// `r` record → [`RecordRow`].
 pub fn record(record: RecordId) -> Vec<u8> {
     key(b'r', &[&record.0])
@@ -313,13 +328,29 @@ impl AuthorTip {
 /// A chunk under one bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChunkRow {
-    /// Bytes.
+    /// Bytes; 0: none are here, and entries refer to it. No chunk is empty.
     pub len: u32,
-    /// Second of its put, while no entry refers to it; 0: one does.
+    /// Second of its put, while no entry refers to it; 0: one does. Of a lost one: 1 if it is a
+    /// reference list.
     pub orphan_since: u64,
 }
 
 impl ChunkRow {
+    /// Entries refer to it, and whoever brought them could not bring it.
+    pub const fn lost(is_list: bool) -> Self {
+        Self { len: 0, orphan_since: is_list as u64 }
+    }
+
+    /// Whether its bytes are here.
+    pub const fn is_here(&self) -> bool {
+        self.len > 0
+    }
+
+    /// Whether it is a lost reference list.
+    pub const fn is_lost_list(&self) -> bool {
+        self.len == 0 && self.orphan_since == 1
+    }
+
     /// The row's value: u32, u64.
     pub fn encode(&self) -> Vec<u8> {
         [&self.len.to_be_bytes()[..], &self.orphan_since.to_be_bytes()].concat()
@@ -387,6 +418,8 @@ mod tests {
         let parts = Some((11, BucketId([12; 32]), ChunkId([13; 32])));
         assert_eq!(parts_of_orphan(&orphan_key), parts);
         assert_eq!(number_of_arrival(&arrival(BucketId([1; 32]), 77)), Some(77));
+        let lost_key = lost(BucketId([12; 32]), ChunkId([13; 32]));
+        assert_eq!(chunk_of_lost(&lost_key), Some(ChunkId([13; 32])));
         let held = holding(VaultTag([1; 16]), BucketId([2; 32]));
         assert_eq!(bucket_of_holding(&held), Some(BucketId([2; 32])));
     }
@@ -406,6 +439,7 @@ mod tests {
             chunk(b, ChunkId::ZERO),
             owners(&[0; 32]),
             orphans_before(0),
+            all_lost(b),
             record(RecordId::ZERO),
             older_records(RecordId::ZERO),
             FORMAT_KEY.to_vec(),

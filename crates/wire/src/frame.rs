@@ -5,10 +5,12 @@
 //! one request body and one answer; the provider keeps no state between them: the device sends its
 //! cursor back. Bytes: docs/spec/replication.md. Golden files: vectors/frame/.
 
-use crate::cbor::{CborError, Reader, Writer};
+use crate::cbor::{CborError, Reader, Writer, strictly_ascending};
 use crate::entry::{Entry, EntryError};
 use crate::ids::{ChunkId, DocumentTag};
-use crate::limits::{BATCH_ENTRIES_MAX, CHUNK_SEALED_LEN, FRAME_LEN_MAX, FRAMES_MAX};
+use crate::limits::{
+    BATCH_ENTRIES_MAX, CHUNK_SEALED_LEN, FRAME_LEN_MAX, FRAMES_MAX, LOST_CHUNKS_MAX,
+};
 
 /// A place in the order in which one provider received a bucket's entries. Trusted for nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +74,9 @@ pub enum Frame {
         /// The bytes.
         data: Vec<u8>,
     },
+    /// Chunks that entries refer to and that are lost. In a request: the sender cannot bring them,
+    /// and its entries are to be taken all the same. In an answer: the provider lacks them.
+    Lost(Vec<ChunkId>),
     /// The sender's whole set in this area, for comparison.
     Done {
         /// Entries.
@@ -90,6 +95,7 @@ const ENTRIES: u64 = 5;
 const WANT: u64 = 6;
 const CHUNK: u64 = 7;
 const DONE: u64 = 9;
+const LOST: u64 = 11;
 
 /// Why bytes are not a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -198,6 +204,12 @@ impl Frame {
                 write_chunk(out, *chunk, *offset, data);
                 return;
             }
+            Self::Lost(chunks) => {
+                w.array(2).uint(LOST).array(chunks.len());
+                for chunk in chunks {
+                    w.bytes(&chunk.0);
+                }
+            }
             Self::Done { count, fingerprint } => {
                 w.array(3).uint(DONE).uint(*count).bytes(fingerprint);
             }
@@ -247,12 +259,19 @@ impl Frame {
                 check_range(offset, data.len())?;
                 Self::Chunk { chunk, offset, data: data.to_vec() }
             }
+            (LOST, 2) => Self::Lost(read_lost(&mut r)?),
             (DONE, 3) => Self::Done { count: r.uint()?, fingerprint: r.bytes_exact()? },
             _ => return Err(CborError::Unknown.into()),
         };
         r.end()?;
         Ok(frame)
     }
+}
+
+fn read_lost(r: &mut Reader<'_>) -> Result<Vec<ChunkId>, CborError> {
+    let count = r.array(LOST_CHUNKS_MAX)?;
+    let ids = (0..count).map(|_| r.bytes_exact().map(ChunkId)).collect::<Result<Vec<_>, _>>()?;
+    if strictly_ascending(&ids) { Ok(ids) } else { Err(CborError::Order) }
 }
 
 /// A range of a chunk lies inside the longest chunk there is.

@@ -150,6 +150,9 @@ pub const VERIFIED_CHAINS_MAX: usize = 4_096;
 /// those in sessions) until the oldest have run out, because forgetting one would allow a replay.
 pub const NONCES_MAX: usize = 65_536;
 
+/// Chunks in one LOST frame; a request may hold several.
+pub const LOST_CHUNKS_MAX: usize = 16_384;
+
 /// Keys of authors kept as points (about 250 B each), so that a check of a signature need not
 /// decompress them. Above it all are forgotten, which costs time only.
 pub const KNOWN_KEYS_MAX: usize = 1_024;

@@ -274,7 +274,15 @@ impl Vault {
             let mut sink = ChunkSink::new(self, bucket, Some(session.clone()))?;
             let mut batch = Batch::new();
             for id in group {
-                match self.cached(*id)? {
+                let bytes = match self.cached(*id) {
+                    // One damaged chunk must not hold up all others.
+                    Err(error) if error.kind() == ErrorKind::Damaged => {
+                        self.give_up(*id)?;
+                        None
+                    }
+                    bytes => bytes?,
+                };
+                match bytes {
                     Some(bytes) => {
                         progress.advance(0, bytes.len() as u64);
                         sink.send(*id, bytes)?;
@@ -300,7 +308,7 @@ impl Vault {
         Ok(sent)
     }
 
-    fn cached(&self, id: ChunkId) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn cached(&self, id: ChunkId) -> Result<Option<Vec<u8>>> {
         let id = BlobId(id.0);
         let Some(len) = self.cache.len(&id)? else { return Ok(None) };
         Ok(self.cache.get(&id, 0..len)?)

@@ -27,6 +27,7 @@ use super::chains::forking;
 use super::checkpoints::take_checkpoint;
 use super::documents::{SETTINGS, decode_settings};
 use super::frames::{header_of, read_answer, signed_prefix};
+use super::lost::Lost;
 use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Progress, Stage};
@@ -42,7 +43,7 @@ use crate::replica::rows::{RemoteRecord, Row, SyncState};
 const PUSH_LEN: usize = 4 * 1_048_576;
 
 /// What one exchange did.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Exchanged {
     /// Entries sent.
     pub sent: u64,
@@ -53,6 +54,10 @@ pub struct Exchanged {
     /// Whether they were not, until both sides told everything from the start: the provider had
     /// lost or hidden entries that it had acknowledged.
     pub mended: bool,
+    /// Chunks that the provider had lost and that were sent again.
+    pub brought_again: u64,
+    /// Documents of which the provider lost a part that this device has not.
+    pub lost: Vec<String>,
 }
 
 /// Entries that are known already, which an answer may bring beyond what is on this device, before
@@ -112,12 +117,13 @@ impl Vault {
         let (mut again, mut from_start) = (false, false);
         let (mut refused, mut looking) = (false, false);
         let mut repeated = 0_u64;
+        let mut lost = Lost::default();
         loop {
             let (body, sent, upto) = if looking {
                 let nothing = SyncState { pushed: self.replica.tip(bucket.no())?.last_no, ..state };
-                (self.push_body(bucket, &nothing)?.0, 0, state.pushed)
+                (self.push_body(bucket, &nothing, &lost)?.0, 0, state.pushed)
             } else {
-                self.push_body(bucket, &state)?
+                self.push_body(bucket, &state, &lost)?
             };
             let salt = body.1;
             let asked = self.runtime()?.block_on(session.exchange(bucket.record.id, body.0));
@@ -128,7 +134,14 @@ impl Vault {
                     (refused, looking) = (true, true);
                     continue;
                 }
-                asked => asked?,
+                Err(error) => {
+                    let range = (state.pushed, upto);
+                    if sent == 0 || !self.resupplied(bucket, session, range, &error, &mut lost)? {
+                        return Err(error.into());
+                    }
+                    continue;
+                }
+                Ok(frames) => frames,
             };
             let answer = read_answer(frames)?;
             done.sent += sent;
@@ -188,6 +201,9 @@ impl Vault {
                 state.pushed = 0;
                 continue;
             }
+            let gone = self.bring_again(bucket, session, &answer.lost)?;
+            done.brought_again = (answer.lost.len() - gone.len()) as u64;
+            done.lost = self.lacking(bucket, session, &gone)?;
             done.mended = done.equal && from_start;
             if done.mended {
                 self.note(bucket.no(), loss(&record.url, &bucket.record.label))?;
@@ -238,6 +254,7 @@ impl Vault {
         &self,
         bucket: &Bucket,
         state: &SyncState,
+        lost: &Lost,
     ) -> Result<((Vec<u8>, [u8; 16]), u64, u64)> {
         let mut salt = [0; 16];
         SystemRng.fill(&mut salt);
@@ -266,6 +283,7 @@ impl Vault {
             entries.truncate(kept);
         }
         self.leave_out_future(bucket, &mut entries)?;
+        lost.write(&mut body);
         frame::write_entries(&mut body, entries.iter().map(Vec::as_slice));
         Frame::Since { area: Area::Bucket, cursor: state.cursor }.write(&mut body);
         Ok(((body, salt), entries.len() as u64, upto))
@@ -561,7 +579,7 @@ fn refuses_entry(error: &RemoteError) -> bool {
 pub(crate) fn loss(url: &str, bucket: &str) -> String {
     format!(
         "the provider {url} had lost or hidden entries of {bucket} that it had before; everything \
-         was compared from the start and is there again"
+         was compared from the start, and the entries are there again"
     )
 }
 

@@ -1,12 +1,12 @@
 //! Frames of an exchange as a device reads and cuts them. Comes in: encoded entries, an answer's
 //! frames. Goes out: how much of them can be sent, and what the answer says. Must not know: keys.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use strongroom_wire::cbor::Reader;
 use strongroom_wire::entry::{Entry, Header};
 use strongroom_wire::frame::{self, Frame};
-use strongroom_wire::ids::AuthorKey;
+use strongroom_wire::ids::{AuthorKey, ChunkId};
 use strongroom_wire::limits::HEADER_LEN_MAX;
 
 use crate::error::Result;
@@ -15,6 +15,8 @@ use crate::remote::RemoteError;
 /// What was read of one answer.
 pub(super) struct Answer {
     pub entries: Vec<Entry>,
+    /// Chunks that entries refer to and the provider lacks.
+    pub lost: BTreeSet<ChunkId>,
     pub cursor: Option<frame::Cursor>,
     pub more: bool,
     pub count: u64,
@@ -49,8 +51,14 @@ pub(super) fn header_of(bytes: &[u8]) -> Result<(Header, bool)> {
 }
 
 pub(super) fn read_answer(frames: Vec<Frame>) -> Result<Answer> {
-    let mut answer =
-        Answer { entries: Vec::new(), cursor: None, more: false, count: 0, fingerprint: [0; 16] };
+    let mut answer = Answer {
+        entries: Vec::new(),
+        lost: BTreeSet::new(),
+        cursor: None,
+        more: false,
+        count: 0,
+        fingerprint: [0; 16],
+    };
     let (mut told, mut done) = (false, false);
     for frame in frames {
         match frame {
@@ -60,6 +68,7 @@ pub(super) fn read_answer(frames: Vec<Frame>) -> Result<Answer> {
                 answer.cursor = cursor;
                 answer.more = more;
             }
+            Frame::Lost(chunks) => answer.lost.extend(chunks),
             Frame::Done { count, fingerprint } => {
                 done = true;
                 answer.count = count;

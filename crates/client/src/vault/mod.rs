@@ -12,6 +12,7 @@ mod exchange;
 mod frames;
 mod instance;
 mod list;
+mod lost;
 mod paths;
 mod privacy;
 mod provider;

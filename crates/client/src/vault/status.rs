@@ -77,10 +77,27 @@ impl Vault {
             self.replica.get(&keys::remote(record.no))?.unwrap_or_else(|| record.clone());
         self.open_at(&bucket, &stored)?;
         let remote = self.remote(record)?;
-        let session = self.bucket_session(&remote, &bucket)?;
-        report.sent_chunks += self.send_pending_chunks(&bucket, &session, progress)?;
-        self.cover(&bucket)?;
-        let done = self.exchange(&mut bucket, record, &session, progress)?;
+        let both = |bucket: &mut Bucket| -> Result<_> {
+            let session = self.bucket_session(&remote, bucket)?;
+            let chunks = self.send_pending_chunks(bucket, &session, progress)?;
+            self.cover(bucket)?;
+            Ok((chunks, self.exchange(bucket, record, &session, progress)?))
+        };
+        let (chunks, done) = match both(&mut bucket) {
+            Err(error)
+                if error.kind() == ErrorKind::Refused && self.reopened(&bucket, record)? =>
+            {
+                both(&mut bucket)?
+            }
+            done => done?,
+        };
+        report.sent_chunks += chunks + done.brought_again;
+        let gone = format!(
+            "a part of it is lost at {}: `put` it again, or `sync` a device that still has it",
+            record.url
+        );
+        let lost = done.lost.into_iter().map(|path| Refused { path, reason: gone.clone() });
+        report.lost.extend(lost);
         report.sent_entries += done.sent;
         report.received_entries += done.received;
         if done.mended {

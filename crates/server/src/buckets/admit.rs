@@ -27,15 +27,25 @@ use crate::refusal::Refusal;
 use crate::rows::{self, AuthorTip, Meta, OVERHEAD, Place};
 use crate::store::{Store, now_millis, now_secs, offload, random};
 
-/// What one request brings.
-#[derive(Debug)]
-pub struct Arriving {
+/// What one request brings beside bytes of chunks.
+#[derive(Debug, Default)]
+pub struct Bringing {
     /// In the order of the request.
     pub entries: Vec<Entry>,
-    /// Chunks whose bytes are durable already; this batch makes them the bucket's.
-    pub chunks: Vec<(ChunkId, u32)>,
+    /// Chunks that the sender cannot bring, because they are lost: entries that refer to them are
+    /// taken all the same, or their authors' chains would end here for good.
+    pub lost: HashSet<ChunkId>,
     /// A relay stores what others wrote, whenever they wrote it: epochs may have been followed.
     pub relayed: bool,
+}
+
+/// The same, with its chunks durable.
+#[derive(Debug)]
+pub struct Arriving {
+    /// What is to be judged.
+    pub bringing: Bringing,
+    /// Chunks whose bytes are durable already; this batch makes them the bucket's.
+    pub chunks: Vec<(ChunkId, u32)>,
     /// What was set aside for the chunks.
     pub reserved: Reserved,
 }
@@ -43,7 +53,7 @@ pub struct Arriving {
 impl Arriving {
     /// Whether judging it takes longer than a thread that serves sockets may be away.
     fn is_long(&self) -> bool {
-        self.entries.len() > JUDGED_HERE_MAX
+        self.bringing.entries.len() > JUDGED_HERE_MAX
     }
 }
 
@@ -74,12 +84,12 @@ impl Buckets {
             let (this, bucket) = (self.clone(), bucket.clone());
             // Thousands of hashes: not on a thread that serves sockets.
             offload(move || {
-                let signed = Signed::check(&arriving.entries, &this.keys);
+                let signed = Signed::check(&arriving.bringing.entries, &this.keys);
                 this.judge_and_submit(&bucket, bucket.blocking_lock()?, arriving, &signed)
             })
             .await?
         } else {
-            let signed = Signed::check(&arriving.entries, &self.keys);
+            let signed = Signed::check(&arriving.bringing.entries, &self.keys);
             self.judge_and_submit(bucket, bucket.lock().await?, arriving, &signed)
         };
         self.finish(bucket, submitted?).await
@@ -94,9 +104,9 @@ impl Buckets {
         arriving: Arriving,
         signed: &Signed,
     ) -> Result<Submitted, Refusal> {
-        let Arriving { entries, chunks, relayed, reserved } = arriving;
+        let Arriving { bringing: Bringing { entries, lost, relayed }, chunks, reserved } = arriving;
         let mut judging = Judging::new(&self.store, bucket, &mut state, &chunks)?;
-        judging.relayed = relayed;
+        (judging.relayed, judging.lost) = (relayed, lost);
         match judging.run(entries, signed) {
             Ok(judged) => self.submit_judged(bucket, &mut state, judged, reserved),
             Err(refusal) if chunks.is_empty() => Err(refusal),
@@ -174,7 +184,8 @@ impl Buckets {
             }
             // The answer to the first try was lost: only what is new is judged.
             let reserved = bucket.vault.reserve(0)?;
-            let arriving = Arriving { entries, chunks: Vec::new(), relayed: false, reserved };
+            let bringing = Bringing { entries, ..Bringing::default() };
+            let arriving = Arriving { bringing, chunks: Vec::new(), reserved };
             return self.admit(&bucket, arriving).await;
         }
         let this = self.clone();
@@ -252,6 +263,8 @@ struct Judging<'a> {
     seen: HashMap<EntryId, Hlc>,
     /// Documents this request is the first to name.
     documents: HashSet<DocumentTag>,
+    /// Chunks this request may refer to although they are not here.
+    lost: HashSet<ChunkId>,
     /// Chunks this request makes the bucket's, and whether an entry of it refers to them.
     chunks: HashMap<ChunkId, (u32, bool)>,
 }
@@ -293,7 +306,7 @@ impl<'a> Judging<'a> {
         let mut fresh = HashMap::new();
         for (id, len) in chunks {
             // A chunk that is the bucket's already is not counted twice.
-            if state.chunk(store, bucket.id, *id)?.is_none() {
+            if !state.chunk(store, bucket.id, *id)?.is_some_and(|row| row.is_here()) {
                 fresh.insert(*id, (*len, false));
             }
         }
@@ -307,6 +320,7 @@ impl<'a> Judging<'a> {
             control: None,
             seen: HashMap::new(),
             documents: HashSet::new(),
+            lost: HashSet::new(),
             chunks: fresh,
         })
     }
@@ -333,7 +347,7 @@ impl<'a> Judging<'a> {
         if !fresh.is_empty() {
             self.judge_all(fresh, signed, &mut judged)?;
         }
-        self.own_chunks(&mut judged);
+        self.own_chunks(&mut judged)?;
         judged.change.control = self.control;
         judged.change.documents = self.documents.into_iter().collect();
         Ok(judged)

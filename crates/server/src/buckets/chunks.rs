@@ -5,12 +5,14 @@
 
 use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use strongroom_store::{Batch, BlobId, Scan};
 use strongroom_wire::ids::{BucketId, ChunkId};
+use strongroom_wire::limits::LOST_CHUNKS_MAX;
 
-use super::{Admitted, Arriving, Bucket, Buckets, Change};
+use super::{Admitted, Arriving, Bringing, Bucket, Buckets, Change};
 use crate::refusal::Refusal;
 use crate::rows::{self, ChunkRow, OVERHEAD};
 use crate::store::{now_secs, offload};
@@ -28,8 +30,7 @@ impl Buckets {
         self: &Arc<Self>,
         bucket: &Arc<Bucket>,
         chunks: Vec<ArrivedChunk>,
-        entries: Vec<strongroom_wire::entry::Entry>,
-        relayed: bool,
+        bringing: Bringing,
     ) -> Result<Admitted, Refusal> {
         let list: Vec<(ChunkId, u32)> =
             chunks.iter().map(|(id, bytes)| (*id, bytes.len() as u32)).collect();
@@ -37,14 +38,14 @@ impl Buckets {
         let bytes = new.iter().map(|(_, len)| u64::from(*len) + OVERHEAD).sum();
         let reserved = bucket.vault.reserve(bytes)?;
         if new.is_empty() {
-            let arriving = Arriving { entries, chunks: list, relayed, reserved };
+            let arriving = Arriving { bringing, chunks: list, reserved };
             return self.admit(bucket, arriving).await;
         }
         // From here to the durable row of its owner, no blob of these may be collected.
         let gate = self.blob_gate.read().await;
         let blobs = chunks.into_iter().map(|(id, bytes)| (BlobId(id.0), bytes)).collect();
         self.store.put_blobs(blobs).await?;
-        let arriving = Arriving { entries, chunks: list, relayed, reserved };
+        let arriving = Arriving { bringing, chunks: list, reserved };
         let admitted = self.admit(bucket, arriving).await;
         drop(gate);
         admitted
@@ -66,7 +67,25 @@ impl Buckets {
 
     fn chunk_row(&self, bucket: BucketId, id: ChunkId) -> Result<Option<ChunkRow>, Refusal> {
         let row = self.store.rows.get(&rows::chunk(bucket, id))?;
-        row.map(|row| ChunkRow::decode(&row).ok_or_else(super::damaged)).transpose()
+        let row = row.map(|row| ChunkRow::decode(&row).ok_or_else(super::damaged)).transpose()?;
+        Ok(row.filter(ChunkRow::is_here))
+    }
+
+    /// Chunks that entries refer to and that are lost; at most as many as one frame names.
+    pub fn lost(&self, bucket: &Bucket) -> Result<Vec<ChunkId>, Refusal> {
+        if !bucket.may_lack.load(Ordering::Acquire) {
+            return Ok(Vec::new());
+        }
+        let mut lost = Vec::new();
+        self.store.rows.scan(&Scan::prefix(rows::all_lost(bucket.id)), &mut |key, _| {
+            lost.extend(rows::chunk_of_lost(key));
+            if lost.len() < LOST_CHUNKS_MAX {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        Ok(lost)
     }
 
     /// The length of a chunk put under this bucket.
@@ -111,7 +130,7 @@ impl Buckets {
         let mut change = Change::of(state.meta);
         for id in ids {
             let Some(row) = state.chunk(&self.store, bucket.id, *id)? else { continue };
-            if row.orphan_since == 0 {
+            if row.orphan_since == 0 || !row.is_here() {
                 continue;
             }
             let young = ChunkRow { orphan_since: now, ..row };
@@ -165,7 +184,9 @@ impl Buckets {
         let mut state = bucket.lock().await?;
         // An entry may have referred to it since the scan.
         let row = state.chunk(&self.store, bucket.id, chunk)?;
-        let Some(row) = row.filter(|row| row.orphan_since == since) else { return Ok(false) };
+        let Some(row) = row.filter(|row| row.is_here() && row.orphan_since == since) else {
+            return Ok(false);
+        };
         let mut batch = Batch::new();
         batch.delete(rows::chunk(bucket.id, chunk));
         batch.delete(rows::owner(chunk, bucket.id));

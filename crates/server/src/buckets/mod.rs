@@ -30,7 +30,7 @@ mod admit;
 mod chunks;
 mod pull;
 
-pub use admit::{Admitted, Arriving, is_simple};
+pub use admit::{Admitted, Arriving, Bringing, is_simple};
 pub use pull::Pulled;
 
 /// What a vault has used, over all its buckets.
@@ -120,6 +120,8 @@ pub struct Bucket {
     state: tokio::sync::Mutex<State>,
     published: Mutex<Published>,
     dead: AtomicBool,
+    /// Whether a chunk that entries refer to may be lost. It spares all other buckets a look.
+    may_lack: AtomicBool,
     used_at: AtomicU64,
 }
 
@@ -180,6 +182,7 @@ impl Bucket {
             state: tokio::sync::Mutex::new(state),
             published: Mutex::new(published),
             dead: AtomicBool::new(false),
+            may_lack: AtomicBool::new(false),
             used_at: AtomicU64::new(0),
         }
     }
@@ -205,6 +208,9 @@ impl Bucket {
             batch.expect_equals(key.clone(), std::mem::take(&mut state.meta_row));
         }
         batch.put(key, row.clone());
+        if change.lacks {
+            self.may_lack.store(true, Ordering::Release);
+        }
         state.apply(meta, row, change);
         let published = Published {
             log: meta.log,
@@ -269,6 +275,8 @@ struct Change {
     chunks: Vec<(ChunkId, Option<ChunkRow>)>,
     /// Chunks that are new to the bucket.
     owned: u64,
+    /// An entry refers to a chunk that is lost.
+    lacks: bool,
 }
 
 impl Change {
@@ -282,6 +290,7 @@ impl Change {
             documents: Vec::new(),
             chunks: Vec::new(),
             owned: 0,
+            lacks: false,
         }
     }
 }
@@ -463,7 +472,12 @@ impl Buckets {
         let meta = Meta::decode(&row).map_err(|_| damaged())?;
         let control = self.load_control(id, meta.arrivals)?;
         let vault = self.vault_use(meta.vault)?;
-        Ok(Some(Bucket::new(id, vault, meta, control)))
+        let bucket = Bucket::new(id, vault, meta, control);
+        rows.scan(&Scan::prefix(rows::all_lost(id)), &mut |_, _| {
+            bucket.may_lack.store(true, Ordering::Release);
+            ControlFlow::Break(())
+        })?;
+        Ok(Some(bucket))
     }
 
     /// Replays the control log as of the given arrival.

@@ -15,7 +15,7 @@ use strongroom_wire::problem::Problem;
 use super::frames::Exchange;
 use super::{FRAMES, answer, by_size, to_the_end};
 use crate::body::{Held, Room};
-use crate::buckets::{Bucket, Pulled, is_simple};
+use crate::buckets::{Bringing, Bucket, Pulled, is_simple};
 use crate::gate::Call;
 use crate::held::HeldBody;
 use crate::provider::Provider;
@@ -90,9 +90,9 @@ async fn read_exchange(held: Held) -> Result<(Exchange, Room), Refusal> {
         ("b3" = Option<String>, Query, description = "BLAKE3 of the body, base32"),
     ),
     request_body(content_type = "application/strongroom-frames",
-        description = "HELLO?, CHUNK*, ENTRIES*, SINCE?"),
+        description = "HELLO?, CHUNK*, LOST*, ENTRIES*, SINCE?"),
     responses(
-        (status = 200, description = "ENTRIES*, CURSOR?, DONE?",
+        (status = 200, description = "ENTRIES*, CURSOR?, LOST?, DONE?",
             content_type = "application/strongroom-frames"),
         (status = 401, description = "No session, or its chain was revoked"),
         (status = 403, description = "The session's chain does not cover this"),
@@ -123,13 +123,16 @@ pub async fn exchange(
         }
         let relayed = grant.allows(Action::Put, &target) && !grant.allows(Action::Write, &target);
         let (shared, to) = (provider.clone(), bucket.clone());
-        let (chunks, entries) =
-            (std::mem::take(&mut exchange.chunks), std::mem::take(&mut exchange.entries));
-        let stored = if chunks.is_empty() && is_simple(&entries) {
-            shared.buckets.store(&to, chunks, entries, relayed).await
+        let chunks = std::mem::take(&mut exchange.chunks);
+        let bringing = Bringing {
+            entries: std::mem::take(&mut exchange.entries),
+            lost: std::mem::take(&mut exchange.lost),
+            relayed,
+        };
+        let stored = if chunks.is_empty() && is_simple(&bringing.entries) {
+            shared.buckets.store(&to, chunks, bringing).await
         } else {
-            let change = async move { shared.buckets.store(&to, chunks, entries, relayed).await };
-            to_the_end(change).await
+            to_the_end(async move { shared.buckets.store(&to, chunks, bringing).await }).await
         };
         drop(room);
         own = stored?.numbers;
@@ -168,6 +171,9 @@ async fn respond(
     });
     let mut out = Vec::new();
     let mut room = None;
+    // Who asks for the whole bucket and compares sets is told what is lost of it.
+    let whole = exchange.since.is_some_and(|(area, _)| area == Area::Bucket);
+    let lost = if whole && done.is_some() { provider.buckets.lost(&bucket)? } else { Vec::new() };
     if let Some((area, since)) = exchange.since {
         let behind = shown.arrivals.saturating_sub(since.map_or(0, |cursor| cursor.at));
         let pulled = if behind <= own.len() as u64 {
@@ -178,6 +184,9 @@ async fn respond(
             offload(move || shared.buckets.pull(&from, &as_of, area, since, &own)).await??
         };
         write_pulled(&mut out, &pulled);
+    }
+    if !lost.is_empty() {
+        Frame::Lost(lost).write(&mut out);
     }
     if let Some(done) = done {
         done.write(&mut out);

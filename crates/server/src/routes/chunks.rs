@@ -12,6 +12,7 @@ use strongroom_wire::problem::Problem;
 
 use super::frames::Exchange;
 use super::{BYTES, answer, by_size, done, to_the_end};
+use crate::buckets::Bringing;
 use crate::gate::{Call, one};
 use crate::held::HeldBody;
 use crate::provider::Provider;
@@ -57,7 +58,7 @@ pub async fn put(
     }
     to_the_end(async move {
         let _room = room;
-        provider.buckets.store(&bucket, vec![(chunk, bytes)], Vec::new(), false).await
+        provider.buckets.store(&bucket, vec![(chunk, bytes)], Bringing::default()).await
     })
     .await?;
     Ok(done(StatusCode::CREATED))
@@ -92,7 +93,7 @@ pub async fn put_many(
     }
     to_the_end(async move {
         let _room = room;
-        provider.buckets.store(&bucket, exchange.chunks, Vec::new(), false).await
+        provider.buckets.store(&bucket, exchange.chunks, Bringing::default()).await
     })
     .await?;
     Ok(done(StatusCode::CREATED))

@@ -1,5 +1,7 @@
 //! Frames of one request. Comes in: a body. Goes out: its parts, in the one order a request has:
-//! HELLO, CHUNKs, ENTRIES, SINCE. Must not know: buckets.
+//! HELLO, CHUNKs, LOST, ENTRIES, SINCE. Must not know: buckets.
+
+use std::collections::HashSet;
 
 use strongroom_wire::entry::Entry;
 use strongroom_wire::format::FORMAT;
@@ -17,6 +19,8 @@ pub struct Exchange {
     pub salt: Option<[u8; 16]>,
     /// Whole chunks, their hashes checked.
     pub chunks: Vec<(ChunkId, Vec<u8>)>,
+    /// Chunks that entries may refer to although they are not here.
+    pub lost: HashSet<ChunkId>,
     /// Entries whose bodies match their headers.
     pub entries: Vec<Entry>,
     /// What to answer with.
@@ -39,7 +43,7 @@ impl Exchange {
             }
             let (body, rest) = split(bytes)?.ok_or_else(|| malformed("the last frame is cut"))?;
             let next = all.take(Frame::decode(body)?)?;
-            if next < place || (next == place && matches!(next, 1 | 4)) {
+            if next < place || (next == place && matches!(next, 1 | 5)) {
                 return Err(malformed("frames are out of order, or doubled"));
             }
             place = next;
@@ -70,11 +74,15 @@ impl Exchange {
                     return Err(Problem::TooLarge.into());
                 }
                 self.entries.append(&mut entries);
+                Ok(4)
+            }
+            Frame::Lost(chunks) => {
+                self.lost.extend(chunks);
                 Ok(3)
             }
             Frame::Since { area, cursor } => {
                 self.since = Some((area, cursor));
-                Ok(4)
+                Ok(5)
             }
             _ => Err(malformed("a frame that has no place in a request")),
         }

@@ -11,6 +11,7 @@ mod cost;
 mod hostile;
 mod lifecycle;
 mod limits;
+mod lost;
 mod reading;
 mod records;
 mod replay;

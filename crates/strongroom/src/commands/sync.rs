@@ -23,7 +23,9 @@ pub fn run(_: &Args, session: &Session) -> Outcome {
     session.out.report(&report, |to| writeln!(to, "{}", words(&report)))?;
     // What a provider must not do weighs more than that another cannot be reached.
     let unreachable = refusals(session, &report.unreachable, Exit::Unreachable);
+    let lost = refusals(session, &report.lost, Exit::Damaged);
     refusals(session, &report.refused, Exit::Damaged)?;
+    lost?;
     unreachable
 }
 

@@ -12,7 +12,7 @@ mod prompts;
 mod provider;
 mod providers;
 mod recovery;
-
+mod restored;
 mod seen;
 mod shapes;
 mod terminal;

@@ -102,6 +102,24 @@ impl Stopped {
         std::fs::write(&largest, bytes).unwrap();
     }
 
+    /// A backup of its data as they are now.
+    pub fn backup(&self) -> TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(self.data.path().join("."))
+            .arg(copy.path())
+            .status()
+            .unwrap();
+        assert!(copied.success());
+        copy
+    }
+
+    /// It is brought back from a backup.
+    pub fn restore(self, backup: TempDir) -> Self {
+        Self { address: self.address, data: backup }
+    }
+
     /// It is back, with its data, at the same address.
     pub fn start(self) -> Provider {
         Provider::on(&self.address, self.data, &[])

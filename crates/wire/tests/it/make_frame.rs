@@ -54,6 +54,9 @@ fn good(book: &mut Book) {
         .case("a run and its end", "ok", "three entries, one signature, the set's sum", &{
             bytes(&[Frame::Entries(run(3, |seq| seq == 2)), done])
         })
+        .case("lost", "ok", "two chunks that are gone", &{
+            bytes(&[Frame::Lost(vec![ChunkId([1; 32]), ChunkId([2; 32])])])
+        })
         .case("want", "ok", "the first half of a chunk", &{
             bytes(&[Frame::Want { chunk, offset: 0, len: 524_288 }])
         })
@@ -97,7 +100,17 @@ fn broken_fields(book: &mut Book) {
         .case("number 4", "unknown", kept, &items(&[uint(4), uint(0)]))
         .case("number 8", "unknown", kept, &items(&[uint(8), uint(0)]))
         .case("number 10", "unknown", kept, &items(&[uint(10), uint(0)]))
-        .case("number 11", "unknown", "no such frame", &items(&[uint(11), uint(0)]))
+        .case("number 12", "unknown", "no such frame", &items(&[uint(12), uint(0)]))
+        .case("lost that is no list", "type", "a list", &items(&[uint(11), uint(0)]))
+        .case("lost twice", "order", "ascending, none twice", &{
+            items(&[uint(11), list(&[chunk.clone(), chunk.clone()])])
+        })
+        .case("lost with a short id", "limit", "32 bytes", &{
+            items(&[uint(11), list(&[blob(&[1; 31])])])
+        })
+        .case("16,385 lost", "limit", "at most 16,384", &{
+            framed(&[vec![0x82, 11, 0x99, 0x40, 0x01], vec![0; 17_000]].concat())
+        })
         .case("number as text", "type", "a number is due", &items(&[vec![0x61, b'a']]))
         .case("hello without formats", "limit", "nobody could answer", &{
             items(&[uint(0), blob(&[]), blob(&[5; 16])])

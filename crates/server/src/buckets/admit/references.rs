@@ -29,11 +29,16 @@ impl Judging<'_> {
             let mut before = None;
             for list in lists {
                 let bytes = self.store.blobs.get(&BlobId(list.0), 0..u64::MAX)?;
-                let bytes = bytes.ok_or_else(|| missing(entry, *list))?;
-                let (ids, rest) = bytes.as_chunks::<32>();
-                if ids.len() > REFERENCE_LIST_IDS_MAX || !rest.is_empty() || ids.is_empty() {
-                    return Err(invalid(entry, "a reference list is malformed"));
-                }
+                let Some(bytes) = bytes else {
+                    if !self.lost.contains(list) {
+                        return Err(missing(entry, *list));
+                    }
+                    // What it names is known when it comes back.
+                    self.lack(*list, true, judged);
+                    continue;
+                };
+                let ids = ids_of_list(&bytes)
+                    .ok_or_else(|| invalid(entry, "a reference list is malformed"))?;
                 for id in ids {
                     if before.is_some_and(|before| before >= *id) {
                         return Err(invalid(entry, "a reference list is out of order"));
@@ -85,6 +90,11 @@ impl Judging<'_> {
         }
         let Some(row) = self.state.chunk(self.store, self.bucket, id)? else { return Ok(()) };
         judged.batch.delete(rows::chunk(self.bucket, id));
+        if !row.is_here() {
+            judged.batch.delete(rows::lost(self.bucket, id));
+            judged.change.chunks.push((id, None));
+            return Ok(());
+        }
         judged.batch.delete(rows::owner(id, self.bucket));
         if row.orphan_since != 0 {
             judged.batch.delete(rows::orphan(row.orphan_since, self.bucket, id));
@@ -109,18 +119,55 @@ impl Judging<'_> {
             return Ok(());
         }
         let row = self.state.chunk(self.store, self.bucket, id)?;
-        let row = row.ok_or_else(|| missing(entry, id))?;
-        if row.orphan_since != 0 {
-            let kept = ChunkRow { orphan_since: 0, ..row };
-            judged.batch.put(rows::chunk(self.bucket, id), kept.encode());
-            judged.batch.delete(rows::orphan(row.orphan_since, self.bucket, id));
-            judged.change.chunks.push((id, Some(kept)));
+        match row {
+            Some(row) if row.is_here() => self.keep_chunk(id, row, judged),
+            _ if self.lost.contains(&id) => self.lack(id, false, judged),
+            _ => return Err(missing(entry, id)),
+        }
+        Ok(())
+    }
+
+    /// From now on it is no orphan.
+    fn keep_chunk(&self, id: ChunkId, row: ChunkRow, judged: &mut Judged) {
+        if row.orphan_since == 0 {
+            return;
+        }
+        let kept = ChunkRow { orphan_since: 0, ..row };
+        judged.batch.put(rows::chunk(self.bucket, id), kept.encode());
+        judged.batch.delete(rows::orphan(row.orphan_since, self.bucket, id));
+        judged.change.chunks.push((id, Some(kept)));
+    }
+
+    /// Remembers that an entry refers to a chunk that is lost. Nobody can read or claim it by this;
+    /// whoever brings it back need not bring the entry again.
+    fn lack(&self, id: ChunkId, is_list: bool, judged: &mut Judged) {
+        let row = ChunkRow::lost(is_list);
+        judged.batch.put(rows::chunk(self.bucket, id), row.encode());
+        judged.batch.put(rows::lost(self.bucket, id), Vec::new());
+        judged.change.chunks.push((id, Some(row)));
+        judged.change.lacks = true;
+    }
+
+    /// A lost reference list is back: what it names is referred to, or lost as well.
+    fn refer_as_list(&mut self, list: ChunkId, judged: &mut Judged) -> Result<(), Refusal> {
+        let bytes = self.store.blobs.get(&BlobId(list.0), 0..u64::MAX)?;
+        let Some(ids) = bytes.as_deref().and_then(ids_of_list) else { return Ok(()) };
+        for id in ids.iter().copied().map(ChunkId) {
+            if let Some((_, referred)) = self.chunks.get_mut(&id) {
+                *referred = true;
+                continue;
+            }
+            match self.state.chunk(self.store, self.bucket, id)? {
+                Some(row) if row.is_here() => self.keep_chunk(id, row, judged),
+                _ => self.lack(id, false, judged),
+            }
         }
         Ok(())
     }
 
     /// Adds the rows of the chunks that came with the request.
-    pub(super) fn own_chunks(&mut self, judged: &mut Judged) {
+    pub(super) fn own_chunks(&mut self, judged: &mut Judged) -> Result<(), Refusal> {
+        self.find_again(judged)?;
         for (id, (len, referred)) in self.chunks.drain() {
             let orphan_since = if referred { 0 } else { self.now };
             let row = ChunkRow { len, orphan_since };
@@ -136,7 +183,31 @@ impl Judging<'_> {
             change.chunks.push((id, Some(row)));
             judged.new_bytes += u64::from(len) + OVERHEAD;
         }
+        Ok(())
     }
+
+    /// Chunks that were lost and come with this request: entries refer to them already.
+    fn find_again(&mut self, judged: &mut Judged) -> Result<(), Refusal> {
+        let ids: Vec<ChunkId> = self.chunks.keys().copied().collect();
+        for id in ids {
+            let Some(row) = self.state.chunk(self.store, self.bucket, id)? else { continue };
+            judged.batch.delete(rows::lost(self.bucket, id));
+            if let Some((_, referred)) = self.chunks.get_mut(&id) {
+                *referred = true;
+            }
+            if row.is_lost_list() {
+                self.refer_as_list(id, judged)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The chunks a reference list names; `None`: it is none.
+fn ids_of_list(bytes: &[u8]) -> Option<&[[u8; 32]]> {
+    let (ids, rest) = bytes.as_chunks::<32>();
+    let sound = rest.is_empty() && !ids.is_empty() && ids.len() <= REFERENCE_LIST_IDS_MAX;
+    sound.then_some(ids)
 }
 
 fn missing(entry: &Entry, chunk: ChunkId) -> Refusal {
