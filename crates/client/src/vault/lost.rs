@@ -125,13 +125,11 @@ impl Vault {
         into.extend(references.direct());
         let References::Lists(lists) = &references else { return Ok(()) };
         for list in lists {
-            let bytes = match self.whole_in_cache(*list)? {
-                Some(bytes) => Some(bytes),
-                None => {
-                    let asking = session.get_chunk(bucket.record.id, *list, None);
-                    self.runtime()?.block_on(asking).ok()
-                }
-            };
+            let mut bytes = self.whole_in_cache(*list)?;
+            if bytes.is_none() {
+                let asking = session.get_chunk(bucket.record.id, *list, None);
+                bytes = self.runtime()?.block_on(asking).ok();
+            }
             let bytes = bytes.unwrap_or_default();
             into.extend(bytes.as_chunks::<32>().0.iter().map(|id| ChunkId(*id)));
         }

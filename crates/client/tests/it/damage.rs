@@ -340,9 +340,13 @@ fn a_provider_that_lost_chunks_is_told_by_the_name_of_what_is_gone() {
     put(&alice.vault, &large, "/large");
     let _provider = provider.stop().with_data(copy).back();
     let vault = alice.open();
-    let error = vault.sync(&Quiet).unwrap_err();
-    assert!(error.to_string().contains("chk:"), "{error}");
-    assert!(cat(&vault, "/large").is_err());
+    let lost = vault.sync(&Quiet).unwrap().lost;
+    assert!(lost.len() == 1 && lost[0].path.ends_with(":/large"), "{lost:?}");
+    let error = cat(&vault, "/large").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Damaged, "{error}");
+    // It holds up nothing that is written later.
+    let small = alice.write("small", "small");
+    assert!(put(&vault, &small, "/small").durable_remotely);
     let report = vault.verify(true, &Quiet).unwrap();
     assert!(report.damaged.iter().any(|one| one.reason.contains("large")), "{report:?}");
     assert_eq!(cat(&vault, "/one").unwrap(), b"one");

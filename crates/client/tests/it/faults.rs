@@ -110,7 +110,7 @@ fn a_real_full_disk_is_told_and_goes_on_when_there_is_room() {
         .stderr(std::process::Stdio::null())
         .status();
     if !mount.is_ok_and(|status| status.success()) {
-        println!("no tmpfs can be mounted here: this story is not told");
+        println!("no tmpfs can be mounted here: the story is told under a limit on files instead");
         return;
     }
     let _mounted = Mounted(small.clone());

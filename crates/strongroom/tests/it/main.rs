@@ -6,6 +6,7 @@ mod arguments;
 mod buckets;
 mod device;
 mod files;
+mod full;
 mod interrupts;
 mod names;
 mod prompts;
