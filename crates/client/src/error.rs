@@ -64,7 +64,10 @@ impl Error {
     pub fn io(doing: impl Into<String>, error: &io::Error) -> Self {
         let kind = match error.kind() {
             io::ErrorKind::NotFound => ErrorKind::NotFound,
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
+            // A limit on the size of files is a kind of full disk, too.
+            io::ErrorKind::StorageFull
+            | io::ErrorKind::QuotaExceeded
+            | io::ErrorKind::FileTooLarge => ErrorKind::Full,
             _ => ErrorKind::Other,
         };
         let made = Self::new(kind, format!("{}: {error}", doing.into()));

@@ -123,7 +123,7 @@ async fn a_lost_reference_list_comes_back_with_what_it_names() {
     running.stop().await;
 }
 
-/// A47: whoever heard of a hash could refer to it "as lost", and still neither reads it nor owns it.
+/// A47: whoever heard of a hash may refer to it "as lost", and neither reads it nor owns it.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_says_that_a_foreign_chunk_is_lost_gains_nothing() {
     let running = Running::in_memory().await;
