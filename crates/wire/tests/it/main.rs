@@ -11,6 +11,7 @@ mod capability_vectors;
 mod chain;
 mod chains;
 mod control;
+mod control_world;
 mod entry;
 mod frame;
 mod golden;
