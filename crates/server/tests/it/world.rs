@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ed25519_dalek::{Signer as _, SigningKey};
-use strongroom_server::{Config, Metrics, Provider, Ready, open, serve_provider};
+use strongroom_server::{Config, Metrics, Provider, Ready, ServeError, open, serve_provider};
+use strongroom_store::StoreError;
 use strongroom_wire::api::SignUp;
 use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
 use strongroom_wire::clear::{Clear, Epoch, Floors, Genesis, Member, References, WRAP_LEN};
@@ -32,7 +33,14 @@ pub struct Running {
 
 impl Running {
     pub async fn start(config: Config) -> Self {
-        Self::over(open(config).await.unwrap()).await
+        let mut opened = open(config.clone()).await;
+        for _ in 0..2_000 {
+            // One that stopped in this process lets go when the last of its tasks has ended.
+            let Err(ServeError::Store(StoreError::Busy)) = opened else { break };
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            opened = open(config.clone()).await;
+        }
+        Self::over(opened.unwrap()).await
     }
 
     pub async fn over(provider: Provider) -> Self {
