@@ -146,7 +146,7 @@ fn rename(from: &Path, to: &Path, overwrite: bool) -> io::Result<()> {
 
 /// Makes a symbolic link with this target, whatever it names; it is never followed here. False if
 /// it is there already.
-pub fn link(target: &[u8], path: &Path, overwrite: bool) -> Result<bool> {
+pub fn link(target: &[u8], path: &Path, facts: &Metadata, overwrite: bool) -> Result<bool> {
     use std::os::unix::ffi::OsStrExt as _;
     let target = OsStr::from_bytes(target);
     let doing = |e: io::Error| Error::io(format!("cannot make {}", path.display()), &e);
@@ -164,7 +164,16 @@ pub fn link(target: &[u8], path: &Path, overwrite: bool) -> Result<bool> {
         Err(_) => {}
     }
     std::os::unix::fs::symlink(target, path).map_err(doing)?;
+    set_link_time(path, facts.modified).map_err(doing)?;
     Ok(true)
+}
+
+fn set_link_time(path: &Path, modified: Timestamp) -> io::Result<()> {
+    use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_OMIT, utimensat};
+    let last_access = Timespec { tv_sec: 0, tv_nsec: UTIME_OMIT };
+    let last_modification = Timespec { tv_sec: modified.secs, tv_nsec: modified.nanos.into() };
+    let times = Timestamps { last_access, last_modification };
+    Ok(utimensat(CWD, path, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
 /// Sets a directory's mode and time.

@@ -167,7 +167,7 @@ impl Writing<'_> {
             let Content::Inline(target) = &body.content else {
                 return Err(Error::damaged("a link without a target"));
             };
-            if !write::link(target, to, self.options.overwrite)? {
+            if !write::link(target, to, facts, self.options.overwrite)? {
                 report.unchanged += 1;
                 return Ok(());
             }

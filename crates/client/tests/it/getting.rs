@@ -188,6 +188,8 @@ fn a_tree_that_is_stopped_goes_on_where_it_was() {
     assert_eq!(rest.content_bytes / 1_000, 300 - whole);
     let again = get(&alice.vault, "/tree", &alice.path("out"));
     assert_eq!((again.written, again.unchanged), (0, 309));
+    let changed = |path: &str| std::fs::symlink_metadata(alice.path(path)).unwrap().modified();
+    assert_eq!(changed("out/link").unwrap(), changed("source/link").unwrap(), "links have times");
 }
 
 /// Puts a file of its own in the way while another is written there.
