@@ -7,6 +7,24 @@ use serde::Serialize;
 
 use crate::error::{Error, ErrorKind, Result};
 
+/// A number for people: `1,234,567`.
+///
+/// ```
+/// assert_eq!(strongroom_client::report::count(1_234_567), "1,234,567");
+/// assert_eq!(strongroom_client::report::count(999), "999");
+/// ```
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut shown = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            shown.push(',');
+        }
+        shown.push(digit);
+    }
+    shown
+}
+
 /// One line of a listing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Listed {

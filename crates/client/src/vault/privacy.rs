@@ -17,7 +17,7 @@ use super::{Bucket, Vault};
 use crate::error::Result;
 use crate::replica::keys;
 use crate::replica::rows::{RemoteRecord, SyncState, Totals};
-use crate::report::{PrivacyBucket, PrivacyReport};
+use crate::report::{PrivacyBucket, PrivacyReport, count};
 
 /// What anyone can read in the clear bytes of one bucket's entries.
 #[derive(Default)]
@@ -140,7 +140,7 @@ impl Seen {
 }
 
 fn can_know(buckets: &[PrivacyBucket], all: &[Seen], requests: u64, asked: bool) -> Vec<String> {
-    let sum = |count: fn(&PrivacyBucket) -> u64| buckets.iter().map(count).sum::<u64>();
+    let sum = |of: fn(&PrivacyBucket) -> u64| count(buckets.iter().map(of).sum());
     let mut lines = vec![
         format!(
             "that these {} buckets belong to one vault: it hosts and bills them together, sees \
@@ -156,14 +156,14 @@ fn can_know(buckets: &[PrivacyBucket], all: &[Seen], requests: u64, asked: bool)
         format!(
             "how many bytes each takes when sealed and padded: {} different sizes for {} entries, \
              and {} chunks, {} bytes in all",
-            all.iter().flat_map(|seen| &seen.sizes).collect::<BTreeSet<_>>().len(),
+            count(all.iter().flat_map(|seen| &seen.sizes).collect::<BTreeSet<_>>().len() as u64),
             sum(|b| b.entries),
             sum(|b| b.chunks),
             sum(|b| b.sealed_bytes)
         ),
         format!(
             "when something was written: {} different times; the entries of one command share one",
-            all.iter().map(|seen| seen.transactions.len()).sum::<usize>()
+            count(all.iter().map(|seen| seen.transactions.len() as u64).sum())
         ),
         format!(
             "how many devices write, as pseudonyms: {} authors of {} members, another in every \
@@ -172,8 +172,8 @@ fn can_know(buckets: &[PrivacyBucket], all: &[Seen], requests: u64, asked: bool)
             all.iter().map(|seen| seen.members.len()).sum::<usize>()
         ),
         format!(
-            "from which network address this device made {requests} requests, when, and what it \
-             fetched"
+            "from which network address this device made {} requests, when, and what it fetched",
+            count(requests)
         ),
         "that a recovery record exists, when it changed and when it was read".to_owned(),
     ];
@@ -186,9 +186,9 @@ fn can_know(buckets: &[PrivacyBucket], all: &[Seen], requests: u64, asked: bool)
 }
 
 fn cannot_know(buckets: &[PrivacyBucket], all: &[Seen]) -> Vec<String> {
-    let names = buckets.iter().map(|b| b.documents).sum::<u64>();
-    let bytes = buckets.iter().map(|b| b.content_bytes).sum::<u64>();
-    let shared = all.iter().flat_map(|seen| &seen.transactions).count();
+    let names = count(buckets.iter().map(|b| b.documents).sum());
+    let bytes = count(buckets.iter().map(|b| b.content_bytes).sum());
+    let shared = count(all.iter().flat_map(|seen| &seen.transactions).count() as u64);
     vec![
         format!("what is in them: {bytes} bytes of content stand only inside ciphertext"),
         format!("any of the {names} names, paths, types, times and modes: they are sealed, too"),

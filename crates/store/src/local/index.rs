@@ -41,6 +41,9 @@ const CACHE_BYTES: u64 = 4 << 20;
 const FILES_MAX: usize = 64;
 /// Bytes of one table file after compaction.
 const TABLE_BYTES: u64 = 16 << 20;
+/// Tables as they came from memory before they are merged with the rest. Each may have to be
+/// looked into, by its filter first; each merging writes again what it meets.
+const FRESH_TABLES_MAX: u8 = 8;
 /// Bytes of a block: about three documents of 1 KiB.
 const BLOCK_BYTES: u32 = 4 << 10;
 
@@ -287,7 +290,8 @@ impl Index {
 
     fn compact(&self) -> Result<(), StoreError> {
         const STEPS_MAX: usize = 64;
-        let strategy = Arc::new(Leveled::default().with_table_target_size(TABLE_BYTES));
+        let leveled = Leveled::default().with_table_target_size(TABLE_BYTES);
+        let strategy = Arc::new(leveled.with_l0_threshold(FRESH_TABLES_MAX));
         for _ in 0..STEPS_MAX {
             let before = self.tree.current_version().id();
             guarded(|| self.tree.compact(strategy.clone(), self.oldest_seen()))?;

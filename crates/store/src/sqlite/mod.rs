@@ -273,7 +273,11 @@ fn transact(writer: &mut Connection, batch: &Batch) -> rusqlite::Result<Result<u
         )?;
         let mut delete = transaction.prepare_cached("DELETE FROM rows WHERE k = ?1")?;
         let mut stored = Vec::new();
-        for op in batch.ops() {
+        // In the order of the keys, neighbours share a page. Stable: of two changes to one key
+        // the later one stays.
+        let mut ops: Vec<&Op> = batch.ops().iter().collect();
+        ops.sort_by_key(|op| op.key());
+        for op in ops {
             match op {
                 Op::Put(key, value) => {
                     stored.clear();
