@@ -27,7 +27,11 @@ fn visit(dir: &Path, prefix: &str, found: &mut BTreeMap<String, String>) {
         let name = entry.file_name().to_string_lossy().into_owned();
         let path = format!("{prefix}{name}");
         let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() && !MADE.contains(&name.as_str()) {
+        // In a second work tree of git `.git` is a file, which names the first.
+        if MADE.contains(&name.as_str()) {
+            continue;
+        }
+        if kind.is_dir() {
             visit(&entry.path(), &format!("{path}/"), found);
         } else if kind.is_file()
             && let Ok(text) = fs::read_to_string(entry.path())
