@@ -22,7 +22,7 @@ use crate::body::{self, Held};
 use crate::buckets::Bucket;
 use crate::listener::Peer;
 use crate::provider::Provider;
-use crate::refusal::Refusal;
+use crate::refusal::{Member, Refusal};
 use crate::sessions::Open;
 use crate::store::now_secs;
 
@@ -113,7 +113,9 @@ impl Call {
 /// mend.
 pub fn unauthorized(provider: &Provider) -> Refusal {
     provider.metrics.requests_unauthorized.one();
-    Refusal::from(Problem::Unauthorized).with("time", now_secs()).with("started", provider.started)
+    Refusal::from(Problem::Unauthorized)
+        .with(Member::Time, now_secs())
+        .with(Member::Started, provider.started)
 }
 
 /// The other end of the connection.

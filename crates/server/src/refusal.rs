@@ -15,6 +15,47 @@ use strongroom_wire::problem::Problem;
 /// What a handler gives.
 pub type Answer = Result<Response, Refusal>;
 
+macro_rules! members {
+    ($($name:ident, $text:literal, $schema:expr;)*) => {
+        /// What a problem may add to its body; docs/spec/api.md, "Problems".
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Member {
+            $(#[doc = $text] $name,)*
+        }
+
+        impl Member {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// Its name in the body.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)* }
+            }
+
+            /// Its JSON schema.
+            pub fn schema(self) -> Value {
+                match self { $(Self::$name => $schema,)* }
+            }
+        }
+    };
+}
+
+members! {
+    Detail, "detail", json!({"type": "string", "description": "What is wrong, in words"});
+    Entry, "entry", json!({"type": "string", "description": "The entry at fault, base32"});
+    Chunk, "chunk", json!({"type": "string", "description": "The chunk that lacks, base32"});
+    Epochs, "epochs", json!({"type": "array", "items": {"type": "string"},
+        "description": "The epochs to write under now, base32"});
+    Counter, "counter", json!({"type": "integer", "description": "Of the record stored"});
+    QuotaBytes, "quota_bytes", json!({"type": "integer", "description": "What the vault may use"});
+    UsedBytes, "used_bytes", json!({"type": "integer", "description": "What it uses"});
+    Formats, "formats", json!({"type": "array", "items": {"type": "integer"},
+        "description": "The formats this provider knows"});
+    Time, "time", json!({"type": "integer", "description": "The provider's, seconds since 1970"});
+    Started, "started", json!({"type": "integer",
+        "description": "When the provider started, seconds since 1970"});
+}
+
 /// A problem with the members its kind adds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Refusal {
@@ -24,22 +65,24 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Adds a member to the body, as `docs/spec/api.md` lists them.
+    /// Adds a member to the body.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.more.get_or_insert_default().insert(name.to_owned(), value.into());
+    pub fn with(mut self, member: Member, value: impl Into<Value>) -> Self {
+        self.more.get_or_insert_default().insert(member.name().to_owned(), value.into());
         self
     }
 
     /// Names the entry at fault and says what is wrong with it.
     pub fn entry(problem: Problem, entry: EntryId, reason: &dyn Display) -> Self {
-        Self::from(problem).with("entry", entry.to_base32()).with("detail", reason.to_string())
+        Self::from(problem)
+            .with(Member::Entry, entry.to_base32())
+            .with(Member::Detail, reason.to_string())
     }
 
     /// Says what is wrong, in words that carry nothing of the request.
     #[must_use]
     pub fn because(self, detail: &'static str) -> Self {
-        self.with("detail", detail)
+        self.with(Member::Detail, detail)
     }
 }
 
@@ -79,13 +122,13 @@ impl From<CommitError> for Refusal {
 
 impl From<strongroom_wire::cbor::CborError> for Refusal {
     fn from(error: strongroom_wire::cbor::CborError) -> Self {
-        Self::from(Problem::Malformed).with("detail", error.to_string())
+        Self::from(Problem::Malformed).with(Member::Detail, error.to_string())
     }
 }
 
 impl From<strongroom_wire::frame::FrameError> for Refusal {
     fn from(error: strongroom_wire::frame::FrameError) -> Self {
-        Self::from(Problem::Malformed).with("detail", error.to_string())
+        Self::from(Problem::Malformed).with(Member::Detail, error.to_string())
     }
 }
 

@@ -179,12 +179,14 @@ impl VaultRow {
     pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
         let mut r = Reader::new(bytes);
         r.array_exact(4)?;
-        Ok(Self {
+        let row = Self {
             key: PublicKey(r.bytes_exact()?),
             opened_at: r.uint()?,
             record_reads: r.uint()?,
             record_read_at: r.uint()?,
-        })
+        };
+        r.end()?;
+        Ok(row)
     }
 }
 
@@ -256,7 +258,7 @@ impl Meta {
     pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
         let mut r = Reader::new(bytes);
         r.array_exact(12)?;
-        Ok(Self {
+        let meta = Self {
             vault: VaultTag(r.bytes_exact()?),
             log: r.bytes_exact()?,
             revision: r.uint()?,
@@ -269,7 +271,9 @@ impl Meta {
             documents: r.uint()?,
             first_at: r.uint()?,
             last_at: r.uint()?,
-        })
+        };
+        r.end()?;
+        Ok(meta)
     }
 }
 
@@ -389,12 +393,14 @@ impl RecordRow {
     pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
         let mut r = Reader::new(bytes);
         r.array_exact(4)?;
-        Ok(Self {
+        let row = Self {
             vault: VaultTag(r.bytes_exact()?),
             key: PublicKey(r.bytes_exact()?),
             counter: r.uint()?,
             record: r.bytes(RECOVERY_RECORD_LEN)?.to_vec(),
-        })
+        };
+        r.end()?;
+        Ok(row)
     }
 }
 
@@ -422,6 +428,26 @@ mod tests {
         assert_eq!(chunk_of_lost(&lost_key), Some(ChunkId([13; 32])));
         let held = holding(VaultTag([1; 16]), BucketId([2; 32]));
         assert_eq!(bucket_of_holding(&held), Some(BucketId([2; 32])));
+    }
+
+    #[test]
+    fn a_row_that_is_cut_or_goes_on_is_refused() {
+        let key = PublicKey([1; 32]);
+        let vault = VaultRow { key, opened_at: 1, record_reads: 2, record_read_at: 3 };
+        let (tag, record) = (VaultTag([1; 16]), vec![4; RECOVERY_RECORD_LEN]);
+        let record = RecordRow { vault: tag, key, counter: 5, record };
+        let bent = |bytes: &[u8]| [bytes[..bytes.len() - 1].to_vec(), [bytes, &[0]].concat()];
+        assert_eq!(VaultRow::decode(&vault.encode()), Ok(vault));
+        assert!(bent(&vault.encode()).iter().all(|row| VaultRow::decode(row).is_err()));
+        assert!(bent(&record.encode()).iter().all(|row| RecordRow::decode(row).is_err()));
+        let meta = Meta::new(tag, [2; 8], 3);
+        assert!(bent(&meta.encode()).iter().all(|row| Meta::decode(row).is_err()));
+        let place = Place { number: 7, hlc: Hlc(8) };
+        assert!(bent(&place.encode()).iter().all(|row| Place::decode(row).is_none()));
+        let tip = AuthorTip { seq: 1, id: EntryId([2; 32]), hlc: Hlc(3) };
+        assert!(bent(&tip.encode()).iter().all(|row| AuthorTip::decode(row).is_none()));
+        let chunk = ChunkRow { len: 9, orphan_since: 10 };
+        assert!(bent(&chunk.encode()).iter().all(|row| ChunkRow::decode(row).is_none()));
     }
 
     #[test]

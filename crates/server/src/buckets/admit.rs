@@ -23,7 +23,7 @@ use strongroom_wire::problem::Problem;
 use tokio::sync::MutexGuard;
 
 use super::{Bucket, Buckets, Change, Reserved, State};
-use crate::refusal::Refusal;
+use crate::refusal::{Member, Refusal};
 use crate::rows::{self, AuthorTip, Meta, OVERHEAD, Place};
 use crate::store::{Store, now_millis, now_secs, offload, random};
 
@@ -479,8 +479,8 @@ impl<'a> Judging<'a> {
         let current: Vec<String> =
             control.current_epochs().iter().map(EntryId::to_base32).collect();
         Err(Refusal::from(Problem::StaleEpoch)
-            .with("entry", entry.id().to_base32())
-            .with("epochs", current))
+            .with(Member::Entry, entry.id().to_base32())
+            .with(Member::Epochs, current))
     }
 
     fn check_parents(&self, entry: &Verified<Entry>) -> Result<(), Refusal> {

@@ -22,7 +22,7 @@ use strongroom_wire::problem::Problem;
 use strongroom_wire::signature::KnownKeys;
 
 use crate::metrics::Metrics;
-use crate::refusal::Refusal;
+use crate::refusal::{Member, Refusal};
 use crate::rows::{self, AuthorTip, ChunkRow, Meta, Place};
 use crate::store::{Store, offload};
 
@@ -53,8 +53,8 @@ impl VaultUse {
         match self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, add) {
             Ok(_) => Ok(Reserved { vault: self.clone(), bytes }),
             Err(used) => Err(Refusal::from(Problem::Quota)
-                .with("quota_bytes", self.quota)
-                .with("used_bytes", used)),
+                .with(Member::QuotaBytes, self.quota)
+                .with(Member::UsedBytes, used)),
         }
     }
 

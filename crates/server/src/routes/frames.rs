@@ -10,7 +10,7 @@ use strongroom_wire::ids::ChunkId;
 use strongroom_wire::limits::{BATCH_ENTRIES_MAX, FRAMES_MAX};
 use strongroom_wire::problem::Problem;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Member, Refusal};
 
 /// The parts of one exchange.
 #[derive(Debug, Default)]
@@ -57,7 +57,9 @@ impl Exchange {
         match frame {
             Frame::Hello { formats, salt } => {
                 if !formats.contains(&FORMAT) {
-                    return Err(Refusal::from(Problem::Unsupported).with("formats", vec![FORMAT]));
+                    return Err(
+                        Refusal::from(Problem::Unsupported).with(Member::Formats, vec![FORMAT])
+                    );
                 }
                 self.salt = Some(salt);
                 Ok(1)

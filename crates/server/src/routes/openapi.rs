@@ -3,7 +3,11 @@
 
 use std::sync::OnceLock;
 
+use serde_json::{Map, Value, json};
+use strongroom_wire::problem::Problem;
 use utoipa::OpenApi as _;
+
+use crate::refusal::Member;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -38,5 +42,65 @@ struct Api;
 /// The description.
 pub fn json() -> &'static str {
     static JSON: OnceLock<String> = OnceLock::new();
-    JSON.get_or_init(|| Api::openapi().to_json().unwrap_or_else(|_| "{}".into()))
+    JSON.get_or_init(|| {
+        let api = serde_json::to_value(Api::openapi()).unwrap_or_default();
+        with_problems(api).to_string()
+    })
+}
+
+/// Every operation may give every problem of the list; those it gives for a reason of its own say
+/// so beside their status. All have one body.
+fn with_problems(mut api: Value) -> Value {
+    let body = json!({
+        "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } }
+    });
+    let paths = api.get_mut("paths").and_then(Value::as_object_mut).into_iter();
+    let operations = paths.flat_map(Map::values_mut).filter_map(Value::as_object_mut);
+    for operation in operations.flat_map(Map::values_mut) {
+        let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
+            continue;
+        };
+        for (status, response) in responses.iter_mut() {
+            // 416 says the chunk's length in a field, and nothing else.
+            let refused = status.starts_with(['4', '5']) && status != "416";
+            if let (true, Some(response)) = (refused, response.as_object_mut()) {
+                response.insert("content".into(), body.clone());
+            }
+        }
+        let others = json!({ "description": "Another problem of the list", "content": body });
+        responses.insert("default".into(), others);
+    }
+    if let Some(api) = api.as_object_mut() {
+        let components = api.entry("components").or_insert_with(|| json!({}));
+        if let Some(components) = components.as_object_mut() {
+            components.insert("schemas".into(), json!({ "Problem": problem_schema() }));
+        }
+    }
+    api
+}
+
+fn problem_schema() -> Value {
+    let each = |of: fn(&Problem) -> Value| Problem::ALL.iter().map(of).collect::<Vec<_>>();
+    let mut statuses: Vec<_> = Problem::ALL.iter().map(|problem| problem.status()).collect();
+    statuses.sort_unstable();
+    statuses.dedup();
+    let mut properties = json!({
+        "type": {
+            "type": "string",
+            "format": "uri-reference",
+            "enum": each(|problem| format!("/problems/{}", problem.name()).into()),
+        },
+        "title": { "type": "string", "enum": each(|problem| problem.title().into()) },
+        "status": { "type": "integer", "enum": statuses },
+    });
+    if let Some(properties) = properties.as_object_mut() {
+        let more = Member::ALL.iter().map(|member| (member.name().to_owned(), member.schema()));
+        properties.extend(more);
+    }
+    json!({
+        "type": "object",
+        "description": "RFC 9457: what a provider answers instead of what was asked",
+        "required": ["type", "title", "status"],
+        "properties": properties,
+    })
 }

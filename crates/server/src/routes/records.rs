@@ -23,7 +23,7 @@ use super::{CBOR, answer, done, offload, to_the_end};
 use crate::gate::Call;
 use crate::provider::Provider;
 use crate::rates::network;
-use crate::refusal::{Answer, Refusal};
+use crate::refusal::{Answer, Member, Refusal};
 use crate::rows::{self, RecordRow, VaultRow};
 use crate::store::now_secs;
 
@@ -56,8 +56,9 @@ pub async fn put(
     let vault = call.vault()?;
     let held = call.body(PUT_LEN_MAX).await?;
     let put = RecordPut::decode(&held.bytes)?;
-    let record = RecoveryRecord::verify(&put.record, id, &put.key)
-        .map_err(|error| Refusal::from(Problem::InvalidEntry).with("detail", error.to_string()))?;
+    let record = RecoveryRecord::verify(&put.record, id, &put.key).map_err(|error| {
+        Refusal::from(Problem::InvalidEntry).with(Member::Detail, error.to_string())
+    })?;
     let counter = record.counter();
     let row = RecordRow { vault, key: put.key, counter, record: put.record };
     to_the_end(async move { replace(&provider, id, row).await }).await?;
@@ -79,7 +80,7 @@ async fn replace(provider: &Provider, id: RecordId, new: RecordRow) -> Result<()
                 return if old == new {
                     Ok(()) // the answer to the first try was lost
                 } else {
-                    Err(Refusal::from(Problem::Conflict).with("counter", old.counter))
+                    Err(Refusal::from(Problem::Conflict).with(Member::Counter, old.counter))
                 };
             }
             retire(provider, id, &old, &mut batch)?;

@@ -23,7 +23,7 @@ use crate::body;
 use crate::gate::{one, peer_of, read_signature, unauthorized};
 use crate::provider::Provider;
 use crate::rates::network;
-use crate::refusal::{Answer, Refusal};
+use crate::refusal::{Answer, Member, Refusal};
 use crate::rows::{self, VaultRow};
 use crate::store::{now_secs, offload, random};
 
@@ -77,8 +77,9 @@ pub async fn open(State(provider): State<Provider>, request: Request<Body>) -> A
             exporter: peer.exporter.as_ref().map_or(&[][..], |exporter| exporter),
         };
         let sign = |message: &[u8]| shared.identity.sign(message);
-        let answered = session::answer(&request, id, end, &random()?, sign)
-            .map_err(|error| Refusal::from(Problem::Malformed).with("detail", error.to_string()))?;
+        let answered = session::answer(&request, id, end, &random()?, sign).map_err(|error| {
+            Refusal::from(Problem::Malformed).with(Member::Detail, error.to_string())
+        })?;
         shared.sessions.insert(Session::new(id, answered.key, signed.key(), grant, end));
         shared.metrics.sessions_total.one();
         Ok(answer(StatusCode::OK, CBOR, answered.body))

@@ -9,6 +9,7 @@ use strongroom_store::{Batch, CommitDone, CommitError, Memory, Rows, Scan, Store
 use strongroom_wire::clear::References;
 use strongroom_wire::frame::Frame;
 use strongroom_wire::ids::ChunkId;
+use strongroom_wire::problem::Problem;
 
 use crate::client::{Client, new_key, now};
 use crate::process::{Daemon, fails};
@@ -168,6 +169,50 @@ async fn the_description_names_every_route() {
         assert!(spec.contains(&format!("`{operation}`")), "docs/spec/api.md lacks {operation}");
     }
     assert_eq!(operations.len(), 17);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_has_the_body_of_every_problem() {
+    let running = Running::in_memory().await;
+    let client = running.client().await;
+    let reply = client.send("GET", "/openapi.json", &[], "").await.expect(200);
+    let api: Value = serde_json::from_slice(&reply.body).unwrap();
+    let schema = &api["components"]["schemas"]["Problem"];
+    let listed = |name: &str| schema["properties"][name]["enum"].as_array().unwrap();
+    for problem in Problem::ALL {
+        assert!(listed("type").contains(&format!("/problems/{}", problem.name()).into()));
+        assert!(listed("status").contains(&problem.status().into()));
+        assert!(listed("title").contains(&problem.title().into()));
+    }
+    // Every answer that is no success has that body, and every operation may give one.
+    let reference = "#/components/schemas/Problem";
+    let mut refusals = 0;
+    for operation in api["paths"].as_object().unwrap().values().filter_map(|it| it.as_object()) {
+        for (method, operation) in operation {
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.contains_key("default"), "{method}");
+            for (status, response) in responses {
+                let content = &response["content"];
+                if status.starts_with('2') || status == "416" {
+                    assert!(content.get("application/problem+json").is_none());
+                    continue;
+                }
+                refusals += 1;
+                let schema = &content["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(schema, reference, "{method} {status}");
+            }
+        }
+    }
+    assert!(refusals > 50, "{refusals}");
+    // A real one says nothing that the description does not know.
+    let problem = client.send("GET", "/vault", &[], "").await.problem();
+    let known = schema["properties"].as_object().unwrap();
+    let said = problem.as_object().unwrap();
+    assert!(said.contains_key("time") && said.keys().all(|name| known.contains_key(name)));
+    for name in schema["required"].as_array().unwrap() {
+        assert!(said.contains_key(name.as_str().unwrap()), "{name}");
+    }
     running.stop().await;
 }
 

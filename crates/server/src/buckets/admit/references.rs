@@ -11,7 +11,7 @@ use strongroom_wire::problem::Problem;
 
 use super::{Judged, Judging, invalid, refuse};
 use crate::buckets::damaged;
-use crate::refusal::Refusal;
+use crate::refusal::{Member, Refusal};
 use crate::rows::{self, ChunkRow, OVERHEAD};
 
 impl Judging<'_> {
@@ -212,6 +212,6 @@ fn ids_of_list(bytes: &[u8]) -> Option<&[[u8; 32]]> {
 
 fn missing(entry: &Entry, chunk: ChunkId) -> Refusal {
     Refusal::from(Problem::MissingChunk)
-        .with("entry", entry.id().to_base32())
-        .with("chunk", chunk.to_base32())
+        .with(Member::Entry, entry.id().to_base32())
+        .with(Member::Chunk, chunk.to_base32())
 }
