@@ -13,14 +13,13 @@ use strongroom_seal::identity::{
 use strongroom_seal::kem::KemPublic;
 use strongroom_seal::keys::{DeviceSecret, EpochKey, NameKey, TagKey};
 use strongroom_seal::rng::Rng;
-use strongroom_seal::suite::Suite;
 use strongroom_wire::capability::{
     Actions, Capability, CapabilityChain, CapabilityError, Claims, Target,
 };
 use strongroom_wire::chain::Verified;
 use strongroom_wire::clear::{Clear, Floors, Genesis, Member};
 use strongroom_wire::entry::{Entry, Header, Hlc, Kind};
-use strongroom_wire::ids::{BucketId, CapabilityId, DocumentTag, EntryId, MemberTag, PrincipalId};
+use strongroom_wire::ids::{BucketId, DocumentTag, EntryId, MemberTag, PrincipalId};
 use strongroom_wire::limits::{CAPABILITY_DEPTH_MAX, ROOT_CAPABILITY_AGE_SECS};
 use strongroom_wire::walk::Refusal;
 
@@ -219,7 +218,7 @@ pub fn enrol(
     let writer = Author { device: founder.secret, key: &author, capability: capability.id() };
     let position = ChainPosition { clock: enrolment.clock, ..ChainPosition::default() };
     let (entries, position) =
-        writer::seal_transaction(&writer, under, vec![planned], position, founder.now, rng)?;
+        writer::seal_transaction(&writer, under, &[planned], position, founder.now, rng)?;
     let entry = entries.into_iter().next().ok_or(SealError::Cipher)?;
     Ok(Enrolled { entry, capability, position })
 }
@@ -309,22 +308,5 @@ fn member_clear(carried: &[Capability]) -> Vec<u8> {
 }
 
 fn control_header(bucket: BucketId, kind: Kind, parents: &[EntryId], hlc: Hlc) -> Header {
-    Header {
-        suite: Suite::DEFAULT.byte(),
-        bucket,
-        document: DocumentTag::ZERO,
-        kind,
-        parents: parents.to_vec(),
-        epoch: EntryId::ZERO,
-        generation: 0,
-        nonce: [0; 32],
-        kc: [0; 32],
-        hlc,
-        author: strongroom_wire::ids::AuthorKey::ZERO,
-        seq: 0,
-        prev: EntryId::ZERO,
-        cap: CapabilityId::ZERO,
-        sealed_len: 0,
-        body_hash: [0; 32],
-    }
+    Header { parents: parents.to_vec(), ..writer::bare_header(bucket, kind, hlc) }
 }

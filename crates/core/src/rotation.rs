@@ -20,7 +20,7 @@ use strongroom_wire::chain::Verified;
 use strongroom_wire::clear::{Clear, Epoch};
 use strongroom_wire::control::Control;
 use strongroom_wire::entry::{Entry, Header, Hlc, Kind};
-use strongroom_wire::ids::{DocumentTag, EntryId, MemberTag};
+use strongroom_wire::ids::{EntryId, MemberTag};
 use strongroom_wire::limits::{EPOCH_AGE_MS, EPOCH_ENTRIES, EPOCH_PREV_MAX};
 
 use crate::joining::epoch_body;
@@ -206,7 +206,7 @@ pub struct Renewed {
 pub fn seal_renewing(
     author: &Author<'_>,
     renewal: &Renewal<'_>,
-    planned: Vec<Planned>,
+    planned: &[Planned],
     position: ChainPosition,
     now: u64,
     rng: &mut impl Rng,
@@ -254,22 +254,8 @@ impl Renewal<'_> {
             names: self.names,
         };
         let header = Header {
-            suite: Suite::DEFAULT.byte(),
-            bucket: self.control.bucket(),
-            document: DocumentTag::ZERO,
-            kind: Kind::Epoch,
             parents: self.control.parents(),
-            epoch: EntryId::ZERO,
-            generation: 0,
-            nonce: [0; 32],
-            kc: [0; 32],
-            hlc: position.clock,
-            author: author.key.author(),
-            seq: position.next_seq,
-            prev: position.prev,
-            cap: author.capability,
-            sealed_len: 0,
-            body_hash: [0; 32],
+            ..author.header(self.control.bucket(), Kind::Epoch, position)
         };
         let entry = draft.seal(author.device, header, rng)?;
         let signed = writer::sign_entry(entry, |input| author.key.sign(input));

@@ -58,6 +58,41 @@ pub struct Author<'a> {
     pub capability: CapabilityId,
 }
 
+impl Author<'_> {
+    /// The header of this author's next entry.
+    pub(crate) fn header(&self, bucket: BucketId, kind: Kind, position: ChainPosition) -> Header {
+        Header {
+            author: self.key.author(),
+            seq: position.next_seq,
+            prev: position.prev,
+            cap: self.capability,
+            ..bare_header(bucket, kind, position.clock)
+        }
+    }
+}
+
+/// A header that names no author, no document, nothing above it, and no body yet.
+pub(crate) fn bare_header(bucket: BucketId, kind: Kind, hlc: Hlc) -> Header {
+    Header {
+        suite: Suite::DEFAULT.byte(),
+        bucket,
+        document: DocumentTag::ZERO,
+        kind,
+        parents: Vec::new(),
+        epoch: EntryId::ZERO,
+        generation: 0,
+        nonce: [0; 32],
+        kc: [0; 32],
+        hlc,
+        author: AuthorKey::ZERO,
+        seq: 0,
+        prev: EntryId::ZERO,
+        cap: CapabilityId::ZERO,
+        sealed_len: 0,
+        body_hash: [0; 32],
+    }
+}
+
 /// Where it is written: under which epoch of which bucket.
 #[derive(Debug)]
 pub struct Under<'a> {
@@ -92,7 +127,7 @@ pub struct Planned {
 pub fn seal_transaction(
     author: &Author<'_>,
     under: &Under<'_>,
-    planned: Vec<Planned>,
+    planned: &[Planned],
     position: ChainPosition,
     now: u64,
     rng: &mut impl Rng,
@@ -104,17 +139,18 @@ pub fn seal_transaction(
 pub(crate) fn seal_at(
     author: &Author<'_>,
     under: &Under<'_>,
-    mut planned: Vec<Planned>,
+    planned: &[Planned],
     mut position: ChainPosition,
     rng: &mut impl Rng,
 ) -> Result<(Vec<Verified<Entry>>, ChainPosition), SealError> {
-    rng.shuffle(&mut planned);
+    let mut order: Vec<_> = planned.iter().collect();
+    rng.shuffle(&mut order);
     // Stable: within control and content the random order stays.
-    planned.sort_by_key(|plan| !plan.kind.is_control());
+    order.sort_by_key(|plan| !plan.kind.is_control());
     let last = planned.len().saturating_sub(1);
     let mut entries = Vec::with_capacity(planned.len());
     let mut unsigned = (0, 0);
-    for (at, plan) in planned.into_iter().enumerate() {
+    for (at, plan) in order.into_iter().enumerate() {
         let control = plan.kind.is_control();
         let entry = seal_one(author, under, plan, position, rng)?;
         unsigned = (unsigned.0 + 1, unsigned.1 + entry.header().sealed_len as usize);
@@ -140,7 +176,7 @@ pub(crate) fn seal_at(
 pub fn seal_closing(
     author: &Author<'_>,
     under: &Under<'_>,
-    plan: Planned,
+    plan: &Planned,
     position: ChainPosition,
     rng: &mut impl Rng,
 ) -> Result<Verified<Entry>, SealError> {
@@ -151,31 +187,20 @@ pub fn seal_closing(
 fn seal_one(
     author: &Author<'_>,
     under: &Under<'_>,
-    plan: Planned,
+    plan: &Planned,
     position: ChainPosition,
     rng: &mut impl Rng,
 ) -> Result<Entry, SealError> {
     let mut header = Header {
-        suite: Suite::DEFAULT.byte(),
-        bucket: under.bucket,
         document: plan.document,
-        kind: plan.kind,
-        parents: plan.parents,
+        parents: plan.parents.clone(),
         epoch: under.epoch,
         generation: plan.generation,
-        nonce: [0; 32],
-        kc: [0; 32],
-        hlc: position.clock,
-        author: author.key.author(),
-        seq: position.next_seq,
-        prev: position.prev,
-        cap: author.capability,
-        sealed_len: 0,
-        body_hash: [0; 32],
+        ..author.header(under.bucket, plan.kind, position)
     };
     let sealed =
         seal_body(author.device, under.content, &mut header, &plan.clear, &plan.plain, rng)?;
-    Ok(Entry::assemble(header, plan.clear, sealed))
+    Ok(Entry::assemble(header, plan.clear.clone(), sealed))
 }
 
 /// Seals one body and sets what the header says of it.

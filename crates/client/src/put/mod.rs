@@ -83,12 +83,7 @@ impl Vault {
         progress: &dyn Progress,
     ) -> Result<PutReport> {
         let bucket = self.bucket(dest.bucket.as_deref())?;
-        if bucket.record.deactivated {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("the bucket {} is deactivated: it can be read only", bucket.record.label),
-            ));
-        }
+        bucket.writable()?;
         let session = self.write_session(&bucket)?;
         let remote = session.as_ref().map(|session| session.remote().clone());
         let before = remote.as_ref().map(crate::remote::Remote::traffic);

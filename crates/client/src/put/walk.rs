@@ -308,17 +308,7 @@ impl<'v, 'p> Put<'v, 'p> {
             match content::read_small(&found.path, &now) {
                 Ok(Some((bytes, look))) => {
                     self.progress.advance(0, look.size);
-                    let stored = content::inline(bytes);
-                    let metadata = file_metadata(
-                        dir,
-                        &found.name,
-                        stored.size,
-                        look.modified,
-                        Some(look.mode),
-                        stored.digest,
-                    );
-                    let stamp = Some(look.stamp);
-                    return self.add_version(there, dir, &found.name, metadata, stored, stamp);
+                    return self.add_file(there, dir, &found.name, &look, content::inline(bytes));
                 }
                 // It is another file by now: looked at again, and read again.
                 Ok(None) => match Look::at(&found.path) {
@@ -379,15 +369,21 @@ impl<'v, 'p> Put<'v, 'p> {
             Err(error) => return Err(error),
         };
         self.journals.extend(journal);
-        let metadata = file_metadata(
-            dir,
-            &found.name,
-            stored.size,
-            look.modified,
-            Some(look.mode),
-            stored.digest,
-        );
-        self.add_version(there, dir, &found.name, metadata, stored, Some(look.stamp))
+        self.add_file(there, dir, &found.name, &look, stored)
+    }
+
+    /// What was stored of a source becomes its version, as the source looked when it was read.
+    fn add_file(
+        &mut self,
+        there: Option<&Shown>,
+        dir: DocumentTag,
+        name: &str,
+        look: &Look,
+        stored: Stored,
+    ) -> Result<()> {
+        let mode = Some(look.mode);
+        let metadata = file_metadata(dir, name, stored.size, look.modified, mode, stored.digest);
+        self.add_version(there, dir, name, metadata, stored, Some(look.stamp))
     }
 
     fn add_version(

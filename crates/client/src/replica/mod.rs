@@ -63,13 +63,7 @@ impl Replica {
 
     /// Waits until no other process holds the lock of this name.
     pub fn lock(&self, name: &str) -> Result<Lock> {
-        let path = self.locks.join(name);
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|e| Error::io("cannot open a lock file", &e))?;
+        let file = self.lock_file(name)?;
         rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
             .map_err(|e| Error::io("cannot take a lock", &e.into()))?;
         Ok(Lock(file))
@@ -77,18 +71,23 @@ impl Replica {
 
     /// Takes the lock of this name unless another process holds it.
     pub fn try_lock(&self, name: &str) -> Result<Option<Lock>> {
-        let path = self.locks.join(name);
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|e| Error::io("cannot open a lock file", &e))?;
+        let file = self.lock_file(name)?;
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Lock(file))),
             Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
             Err(e) => Err(Error::io("cannot take a lock", &e.into())),
         }
+    }
+
+    /// Empty, and never removed: who waits for it waits for one file.
+    fn lock_file(&self, name: &str) -> Result<File> {
+        let path = self.locks.join(name);
+        File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .map_err(|e| Error::io("cannot open a lock file", &e))
     }
 
     /// Waits for the lock of one bucket.

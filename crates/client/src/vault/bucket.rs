@@ -66,6 +66,15 @@ impl Bucket {
         Self { record, keyring, names, author }
     }
 
+    /// Refuses a bucket that was deactivated.
+    pub(crate) fn writable(&self) -> Result<()> {
+        if !self.record.deactivated {
+            return Ok(());
+        }
+        let what = format!("the bucket {} is deactivated: it can be read only", self.record.label);
+        Err(Error::new(ErrorKind::Refused, what))
+    }
+
     /// Its number in the replica.
     pub const fn no(&self) -> BucketNo {
         self.record.no
@@ -200,12 +209,7 @@ impl Vault {
         if changes.is_empty() {
             return Ok(HashMap::new());
         }
-        if bucket.record.deactivated {
-            return Err(Error::new(
-                ErrorKind::Refused,
-                format!("the bucket {} is deactivated: it can be read only", bucket.record.label),
-            ));
-        }
+        bucket.writable()?;
         let mut planned = Vec::with_capacity(changes.len());
         let mut facts = HashMap::with_capacity(changes.len());
         for change in changes {
@@ -236,7 +240,7 @@ impl Vault {
         let mut intake = Intake::start(&self.replica, bucket.no())?;
         let tags: Vec<_> = planned.iter().map(|plan| plan.document).collect();
         intake.expect(&tags)?;
-        let entries = self.seal(bucket, planned.to_vec(), true, &mut intake)?;
+        let entries = self.seal(bucket, planned, true, &mut intake)?;
         let closing = self.closing(bucket, &intake, &entries)?;
         let mut ids = HashMap::with_capacity(entries.len());
         for entry in entries {

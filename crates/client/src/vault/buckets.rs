@@ -141,16 +141,21 @@ impl Vault {
         Ok(bucket)
     }
 
-    pub(crate) fn found(&self) -> Result<Founded> {
-        let agree = self.secrets.agree.pair().public();
-        let founder = Founder {
+    /// This device as one that opens buckets and joins them.
+    pub(super) fn founder<'a>(&'a self, agree: &'a KemPublic) -> Founder<'a> {
+        Founder {
             principal: self.secrets.principal,
-            agree: &agree,
+            agree,
             device: &self.secrets.device,
             secret: &self.secrets.secret,
             now: self.clock.now_millis(),
-        };
-        found(&founder, &mut SystemRng).map_err(|e| Error::new(ErrorKind::Other, e.to_string()))
+        }
+    }
+
+    pub(crate) fn found(&self) -> Result<Founded> {
+        let agree = self.secrets.agree.pair().public();
+        found(&self.founder(&agree), &mut SystemRng)
+            .map_err(|e| Error::new(ErrorKind::Other, e.to_string()))
     }
 
     /// One commit: the record, the next number, the first entries.
@@ -221,7 +226,7 @@ impl Vault {
         };
         let mut intake = Intake::start(&self.replica, bucket.no())?;
         // Nothing comes after it, so no epoch is made for it.
-        let entries = self.seal(bucket, vec![planned], false, &mut intake)?;
+        let entries = self.seal(bucket, &[planned], false, &mut intake)?;
         for entry in entries {
             intake.add(Taken { entry, facts: None, stamp: None }, true)?;
         }

@@ -129,11 +129,12 @@ impl Vault {
             ChainPosition { next_seq: header.seq + 1, prev: last.id(), clock: header.hlc };
         let (planned, said) = due.at(position);
         let author = self.author_of(bucket);
-        let entry = seal_closing(&author, &under, planned, position, &mut SystemRng)?;
+        let entry = seal_closing(&author, &under, &planned, position, &mut SystemRng)?;
         Ok(Some((entry, said)))
     }
 
-    fn author_of<'a>(&'a self, bucket: &'a Bucket) -> Author<'a> {
+    /// This device as an author of the bucket.
+    pub(super) fn author_of<'a>(&'a self, bucket: &'a Bucket) -> Author<'a> {
         Author {
             device: &self.secrets.secret,
             key: &bucket.author,
@@ -163,7 +164,7 @@ impl Vault {
         let (planned, said) = self.checkpoint_of(bucket, intake.checkpoints())?.at(position);
         let (author, now) = (self.author_of(bucket), self.clock.now_millis());
         let (entries, _) =
-            seal_transaction(&author, &under, vec![planned], position, now, &mut SystemRng)?;
+            seal_transaction(&author, &under, &[planned], position, now, &mut SystemRng)?;
         for entry in entries {
             take_checkpoint(&mut intake, entry, Some(&said), true)?;
         }

@@ -9,9 +9,9 @@
 use std::collections::HashMap;
 
 use strongroom_core::document::Metadata;
-use strongroom_core::founding::{Enrolled, Enrolment, Founder, enrol};
+use strongroom_core::founding::{Enrolled, Enrolment, enrol};
 use strongroom_core::keyring::Keyring;
-use strongroom_core::writer::{Author, Planned, seal_transaction};
+use strongroom_core::writer::{Planned, seal_transaction};
 use strongroom_seal::identity::MemberSigningKey;
 use strongroom_wire::chain::{Tip, Verified, authenticate};
 use strongroom_wire::entry::{Entry, Hlc, Kind};
@@ -44,13 +44,7 @@ impl Vault {
         clock: Hlc,
     ) -> Result<Enrolled> {
         let agree = self.secrets.agree.pair().public();
-        let founder = Founder {
-            principal: self.secrets.principal,
-            agree: &agree,
-            device: &self.secrets.device,
-            secret: &self.secrets.secret,
-            now: self.clock.now_millis(),
-        };
+        let founder = self.founder(&agree);
         let member = MemberSigningKey::from_secret_bytes(&bucket.record.member_seed);
         let enrolment = Enrolment {
             founder: &founder,
@@ -210,15 +204,11 @@ impl Vault {
             clear: old.clear().to_vec(),
             plain: again.keyring.open(old)?.to_vec(),
         };
-        let author = Author {
-            device: &self.secrets.secret,
-            key: &bucket.author,
-            capability: bucket.capability(),
-        };
+        let author = self.author_of(bucket);
         let (entries, _) = seal_transaction(
             &author,
             &bucket.under(again.epoch)?,
-            vec![planned],
+            &[planned],
             intake.tip().position,
             self.clock.now_millis(),
             &mut SystemRng,

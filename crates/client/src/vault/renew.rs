@@ -12,7 +12,7 @@ use strongroom_core::joining;
 use strongroom_core::rotation::{
     Choice, Limits, Recipient, Renewal, RotationError, Use, choose, current, seal_renewing,
 };
-use strongroom_core::writer::{Author, Planned, seal_transaction};
+use strongroom_core::writer::{Planned, seal_transaction};
 use strongroom_seal::keys::TagKey;
 use strongroom_wire::capability::{Action, Capability};
 use strongroom_wire::chain::Verified;
@@ -171,30 +171,26 @@ impl Vault {
     pub(crate) fn seal(
         &self,
         bucket: &Bucket,
-        planned: Vec<Planned>,
+        planned: &[Planned],
         may_renew: bool,
         intake: &mut Intake<'_>,
     ) -> Result<Vec<Verified<Entry>>> {
         let newer = self.newer(bucket)?;
         let bucket = newer.as_ref().unwrap_or(bucket);
-        let author = Author {
-            device: &self.secrets.secret,
-            key: &bucket.author,
-            capability: bucket.capability(),
-        };
+        let author = self.author_of(bucket);
         let (now, position) = (self.clock.now_millis(), intake.tip().position);
         let known = bucket.record.current_epoch;
-        let seal_under = |epoch, planned| -> Result<Vec<Verified<Entry>>> {
+        let seal_under = |epoch| -> Result<Vec<Verified<Entry>>> {
             let under = bucket.under(epoch)?;
             Ok(seal_transaction(&author, &under, planned, position, now, &mut SystemRng)?.0)
         };
         let is_good = !known.is_zero() && (!may_renew || !self.is_over(bucket, known, intake)?);
         if is_good {
-            return seal_under(known, planned);
+            return seal_under(known);
         }
         let standing = self.standing(bucket)?;
         let prev = match self.choice(bucket, &standing, may_renew, intake)? {
-            Choice::Write(epoch) => return seal_under(epoch, planned),
+            Choice::Write(epoch) => return seal_under(epoch),
             Choice::Renew(prev) => prev,
         };
         let me = self.recipient(bucket);

@@ -29,8 +29,8 @@ fn a_replica_that_knows_nothing_accepts_a_founded_bucket() {
     let (written, _) = {
         let position = home.founded.position;
         let mut rng = home.rng.clone();
-        let plan = vec![planned(7, b"hello")];
-        seal_transaction(&home.author(), &home.under(), plan, position, NOW, &mut rng).unwrap()
+        let plan = [planned(7, b"hello")];
+        seal_transaction(&home.author(), &home.under(), &plan, position, NOW, &mut rng).unwrap()
     };
     assert_eq!(control.judge(written[0].header()), Ok(()));
 }
@@ -56,9 +56,9 @@ fn every_changed_byte_of_an_entry_is_refused() {
     let home = Home::new(3);
     let (mut entries, _) = {
         let mut rng = home.rng.clone();
-        let plan = vec![planned(7, b"hello")];
+        let plan = [planned(7, b"hello")];
         let position = home.founded.position;
-        seal_transaction(&home.author(), &home.under(), plan, position, NOW, &mut rng).unwrap()
+        seal_transaction(&home.author(), &home.under(), &plan, position, NOW, &mut rng).unwrap()
     };
     let before = |entry: &Entry| {
         let header = entry.header();
@@ -124,9 +124,9 @@ fn a_device_whose_clock_is_behind_still_follows_what_it_saw() {
     let seen = Hlc::new(NOW + 60_000, 9);
     let position = ChainPosition { clock: seen, ..home.founded.position };
     let mut rng = home.rng.clone();
-    let plan = vec![planned(1, b"late")];
+    let plan = [planned(1, b"late")];
     let (entries, after) =
-        seal_transaction(&home.author(), &home.under(), plan, position, NOW, &mut rng).unwrap();
+        seal_transaction(&home.author(), &home.under(), &plan, position, NOW, &mut rng).unwrap();
     assert!(entries[0].header().hlc > seen);
     assert_eq!(after.clock, entries[0].header().hlc);
 }

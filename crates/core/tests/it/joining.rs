@@ -86,7 +86,7 @@ fn member_entry(home: &Home, said: &Said) -> Verified<Entry> {
     let mut rng = home.rng.clone();
     let start = ChainPosition::default();
     let (entries, _) =
-        seal_transaction(&author, &home.under(), vec![plan], start, NOW, &mut rng).unwrap();
+        seal_transaction(&author, &home.under(), &[plan], start, NOW, &mut rng).unwrap();
     entries.into_iter().next().unwrap()
 }
 

@@ -65,11 +65,11 @@ impl Bucket {
             prev,
             recipients: &recipients,
         };
-        let plans = vec![planned(1, b"one"), planned(2, b"two")];
+        let plans = [planned(1, b"one"), planned(2, b"two")];
         let mut rng = self.home.rng.clone();
         // Another renewal of the same home draws another key.
         self.home.rng = strongroom_seal::rng::DangerSeeded::new(self.position.next_seq + 5_000);
-        seal_renewing(&self.home.author(), &renewal, plans, self.position, NOW + 9, &mut rng)
+        seal_renewing(&self.home.author(), &renewal, &plans, self.position, NOW + 9, &mut rng)
     }
 
     fn take(&mut self, renewed: Renewed) {
@@ -282,12 +282,12 @@ fn late_work_under_an_epoch_that_was_renewed_counts_and_opens() {
     let mut bucket = Bucket::new(9);
     let (home, control) = (Home::new(9), bucket.home.control());
     // A device away from all others seals under the first epoch while another renews.
-    let plans = vec![planned(5, b"late")];
+    let plans = [planned(5, b"late")];
     let mut rng = home.rng.clone();
     let (late, _) = seal_transaction(
         &home.author(),
         &home.under(),
-        plans,
+        &plans,
         home.founded.position,
         NOW,
         &mut rng,

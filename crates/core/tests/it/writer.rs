@@ -14,7 +14,7 @@ use strongroom_wire::ids::{DocumentTag, EntryId};
 
 use crate::alices::{Home, NOW, bare, planned};
 
-fn write(home: &Home, plan: Vec<Planned>, seed: u64) -> (Vec<Verified<Entry>>, ChainPosition) {
+fn write(home: &Home, plan: &[Planned], seed: u64) -> (Vec<Verified<Entry>>, ChainPosition) {
     let mut rng = DangerSeeded::new(seed);
     let position = home.founded.position;
     seal_transaction(&home.author(), &home.under(), plan, position, NOW, &mut rng).unwrap()
@@ -39,12 +39,12 @@ fn order(entries: &[Verified<Entry>]) -> Vec<DocumentTag> {
 fn a_transaction_has_one_clock_and_says_nothing_of_its_order() {
     let home = Home::new(1);
     let in_order: Vec<_> = plans(64).iter().map(|plan| plan.document).collect();
-    let (entries, after) = write(&home, plans(64), 1);
+    let (entries, after) = write(&home, &plans(64), 1);
     let clocks: BTreeSet<_> = entries.iter().map(|entry| entry.header().hlc).collect();
     assert_eq!(clocks.len(), 1);
     assert_eq!(after.next_seq, home.founded.position.next_seq + 64);
     assert_eq!(after.prev, entries[63].id());
-    let (again, _) = write(&home, plans(64), 2);
+    let (again, _) = write(&home, &plans(64), 2);
     assert_ne!(order(&entries), in_order);
     assert_ne!(order(&entries), order(&again));
     let all: BTreeSet<_> = order(&entries).into_iter().collect();
@@ -60,7 +60,7 @@ fn control_entries_come_first_and_are_signed_each() {
         plan[at].document = DocumentTag::ZERO;
         plan[at].parents = vec![home.founded.entries[3].id()];
     }
-    let (entries, _) = write(&home, plan, 3);
+    let (entries, _) = write(&home, &plan, 3);
     let control: Vec<_> = entries.iter().map(|entry| entry.header().kind.is_control()).collect();
     assert!(control[..2].iter().all(|it| *it) && control[2..].iter().all(|it| !it));
     assert!(entries[..2].iter().all(|entry| entry.signature().is_some()));
@@ -70,7 +70,7 @@ fn control_entries_come_first_and_are_signed_each() {
 fn the_last_is_signed_and_no_run_without_a_signature_is_long() {
     let home = Home::new(3);
     for count in [1, 2, 255, 256, 257, 700] {
-        let (entries, _) = write(&home, plans(count), 4);
+        let (entries, _) = write(&home, &plans(count), 4);
         let signed: Vec<_> = entries.iter().map(|entry| entry.signature().is_some()).collect();
         assert_eq!(signed.last(), Some(&true), "{count}");
         assert!(signed.chunks(256).all(|run| run.contains(&true)), "{count}");
@@ -83,7 +83,7 @@ fn large_bodies_get_a_signature_at_least_every_mebibyte() {
     let home = Home::new(4);
     let plan: Vec<_> =
         plans(40).into_iter().map(|plan| Planned { plain: vec![7; 60_000], ..plan }).collect();
-    let (entries, _) = write(&home, plan, 5);
+    let (entries, _) = write(&home, &plan, 5);
     let mut run = 0;
     for entry in &entries {
         run += entry.header().sealed_len as usize;
@@ -97,7 +97,7 @@ fn large_bodies_get_a_signature_at_least_every_mebibyte() {
 #[test]
 fn a_stranger_accepts_a_transaction_whole_and_cut_at_each_signature() {
     let home = Home::new(5);
-    let (entries, _) = write(&home, plans(600), 6);
+    let (entries, _) = write(&home, &plans(600), 6);
     let known = Some(Tip { seq: 0, id: home.founded.position.prev });
     let taken = |end: usize| {
         let batch: Vec<_> = entries[..end].iter().map(bare).collect();
@@ -114,7 +114,7 @@ fn a_stranger_accepts_a_transaction_whole_and_cut_at_each_signature() {
 #[test]
 fn nothing_to_write_is_nothing_written() {
     let home = Home::new(6);
-    let (entries, after) = write(&home, vec![], 7);
+    let (entries, after) = write(&home, &[], 7);
     assert!(entries.is_empty());
     assert_eq!((after.next_seq, after.prev), (1, home.founded.position.prev));
 }
@@ -122,7 +122,7 @@ fn nothing_to_write_is_nothing_written() {
 #[test]
 fn what_was_written_opens_with_the_epochs_key_and_no_other() {
     let home = Home::new(7);
-    let (entries, _) = write(&home, plans(3), 8);
+    let (entries, _) = write(&home, &plans(3), 8);
     let keyring = home.keyring();
     let mut said: Vec<_> =
         entries.iter().map(|entry| keyring.open(entry).unwrap().to_vec()).collect();
@@ -145,7 +145,7 @@ fn what_was_written_opens_with_the_epochs_key_and_no_other() {
 #[test]
 fn a_sealed_part_does_not_open_under_another_header() {
     let home = Home::new(8);
-    let (entries, _) = write(&home, plans(2), 10);
+    let (entries, _) = write(&home, &plans(2), 10);
     let (one, other) = (&entries[0], &entries[1]);
     let keyring = home.keyring();
     let bent = |change: &dyn Fn(&mut Header)| {
@@ -197,7 +197,7 @@ proptest! {
         for size in sizes {
             let (author, under) = (home.author(), home.under());
             let (entries, after) =
-                seal_transaction(&author, &under, plans(size), position, NOW, &mut rng).unwrap();
+                seal_transaction(&author, &under, &plans(size), position, NOW, &mut rng).unwrap();
             prop_assert!(after.clock > position.clock);
             position = after;
             all.extend(entries.iter().map(bare));

@@ -238,7 +238,7 @@ fn a_checkpoint_that_lies_is_named() {
         clear: Clear::Checkpoint.encode(),
         plain: said.encode(),
     };
-    let lie = insider.seal_planned(now_millis(), vec![planned]);
+    let lie = insider.seal_planned(now_millis(), &[planned]);
     insider.push(&lie).unwrap();
     let told = laptop.sync_catches("a lie");
     assert!(told.contains(&lie[0].id().to_string()), "{told}");
@@ -268,7 +268,7 @@ fn what_goes_back_in_time_or_follows_nothing_is_refused() {
     let mut seal = |millis: u64, planned: Planned| {
         insider.position = stood;
         insider.position.clock = Hlc::default();
-        insider.seal_planned(millis, vec![planned])
+        insider.seal_planned(millis, &[planned])
     };
     let cases = [
         ("follows nothing", seal(now, version("one", vec![EntryId([7; 32])])), "which it follows"),

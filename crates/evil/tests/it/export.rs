@@ -93,7 +93,7 @@ fn a44_hostile_file_names() {
         DocumentTag([6; 16]),
         body(DocumentTag([5; 16]), "mine", DocumentType::File, b"evil"),
     ));
-    let planned = documents
+    let planned: Vec<_> = documents
         .into_iter()
         .map(|(document, plain)| strongroom_core::writer::Planned {
             document,
@@ -104,7 +104,7 @@ fn a44_hostile_file_names() {
             plain,
         })
         .collect();
-    let entries = insider.seal_planned(now_millis(), planned);
+    let entries = insider.seal_planned(now_millis(), &planned);
     insider.push(&entries).unwrap();
     laptop.sync_well();
 

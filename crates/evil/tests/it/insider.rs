@@ -242,10 +242,10 @@ impl Insider {
             let kind = Kind::Version;
             Planned { document, kind, parents: Vec::new(), generation: 0, clear, plain }
         });
-        self.seal_planned(now, planned.collect())
+        self.seal_planned(now, &planned.collect::<Vec<_>>())
     }
 
-    pub fn seal_planned(&mut self, now: u64, planned: Vec<Planned>) -> Vec<Entry> {
+    pub fn seal_planned(&mut self, now: u64, planned: &[Planned]) -> Vec<Entry> {
         let key = self.key();
         let author = Author { device: &self.secret, key: &key, capability: self.cap };
         let under = Under { bucket: self.bucket, epoch: self.epoch, content: &self.content };

@@ -43,7 +43,7 @@ fn a_list_that_leaves_out_a_chunk_is_named_by_a_deep_verify() {
             clear: Clear::Version(References::Lists(vec![id])).encode(),
             plain: plain.clone(),
         };
-        let sealed = insider.seal_planned(now_millis(), vec![planned]);
+        let sealed = insider.seal_planned(now_millis(), &[planned]);
         insider.push(&sealed).unwrap();
         laptop.sync_well();
         let report = laptop.vault.verify(true, &Quiet).unwrap();
