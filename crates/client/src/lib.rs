@@ -22,6 +22,8 @@
 
 pub mod agent;
 mod clock;
+#[doc(hidden)]
+pub mod decoders;
 mod error;
 pub mod get;
 pub mod glob;

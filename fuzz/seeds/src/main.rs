@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Golden files by their decoder: which target reads them, and which first byte it wants.
-const READERS: [(&str, &str, Option<u8>); 38] = [
+const READERS: [(&str, &str, Option<u8>); 63] = [
     ("header", "header", None),
     ("entry", "entry", None),
     ("clear genesis", "clear", Some(0)),
@@ -50,6 +50,31 @@ const READERS: [(&str, &str, Option<u8>); 38] = [
     ("key store", "key_store", Some(0)),
     ("local row", "key_store", Some(1)),
     ("sealed part", "sealed_part", None),
+    ("back", "sealed_keys", Some(0)),
+    ("child", "sealed_keys", Some(1)),
+    ("wrap", "sealed_keys", Some(3)),
+    ("recovery record", "sealed_keys", Some(6)),
+    ("phrase", "texts", Some(2)),
+    ("clear message", "clear", Some(8)),
+    ("clear segment", "clear", Some(9)),
+    ("settings", "own_forms", Some(0)),
+    ("bucket document", "own_forms", Some(1)),
+    ("key log document", "own_forms", Some(2)),
+    ("record contents", "own_forms", Some(3)),
+    ("key store content", "own_forms", Some(4)),
+    ("replica row", "own_forms", Some(5)),
+    ("bucket row", "own_forms", Some(6)),
+    ("provider row", "own_forms", Some(7)),
+    ("tip row", "own_forms", Some(8)),
+    ("totals row", "own_forms", Some(9)),
+    ("document row", "own_forms", Some(10)),
+    ("name row", "own_forms", Some(11)),
+    ("exchange row", "own_forms", Some(12)),
+    ("checkpoints row", "own_forms", Some(13)),
+    ("fork row", "own_forms", Some(14)),
+    ("record row", "own_forms", Some(15)),
+    ("journal row", "own_forms", Some(16)),
+    ("journal chunk row", "own_forms", Some(17)),
 ];
 
 /// Larger cases only slow a fuzzer down.
@@ -88,7 +113,9 @@ fn input(case: &Value) -> Option<Vec<u8>> {
         ];
         return Some(lines.join("\n").into_bytes());
     }
-    ["hex", "file", "row", "sealed"].iter().find_map(|field| unfold(&case[*field]))
+    let typed = case["typed"].as_str().map(|typed| typed.as_bytes().to_vec());
+    let fields = ["hex", "file", "row", "sealed", "slot", "wrap", "record"];
+    typed.or_else(|| fields.iter().find_map(|field| unfold(&case[*field])))
 }
 
 fn plant(book: &Value, corpora: &Path, source: &str) -> std::io::Result<usize> {

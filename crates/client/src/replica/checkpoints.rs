@@ -4,7 +4,7 @@
 //!
 //! Rows: docs/spec/replica.md.
 
-use strongroom_core::checkpoint::{Checkpoint, Frontier, Witnessed, is_due};
+use strongroom_core::checkpoint::{Checkpoint, Claim, Frontier, Witnessed, is_due};
 use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::chain::Tip;
 use strongroom_wire::entry::{Header, Hlc, Kind};
@@ -153,9 +153,13 @@ impl Row for CheckpointRow {
             oldest: r.uint()?,
             listed: Frontier::default(),
         };
+        let mut last = None;
         for _ in 0..r.array(LIST_MAX)? {
             r.array_exact(3)?;
             let (author, tip) = read_tip(r)?;
+            if last.replace(author) >= Some(author) {
+                return Err(CborError::Order);
+            }
             own.listed.set(author, tip);
         }
         let newest = r.option(|r| {
@@ -163,10 +167,16 @@ impl Row for CheckpointRow {
             Ok((Hlc(r.uint()?), EntryId(r.bytes_exact()?)))
         })?;
         let mut witnessed = Witnessed::default();
+        let mut claims = Vec::new();
         for _ in 0..r.array(LIST_MAX)? {
             r.array_exact(4)?;
-            let tip = read_tip(r)?;
-            witnessed.add(EntryId(r.bytes_exact()?), [tip]);
+            let (author, due) = read_tip(r)?;
+            let by = EntryId(r.bytes_exact()?);
+            witnessed.add(by, [(author, due)]);
+            claims.push((author, Claim { due, by }));
+        }
+        if !witnessed.iter().eq(claims) {
+            return Err(CborError::Order);
         }
         let count = r.array(LIST_MAX)?;
         let purges =

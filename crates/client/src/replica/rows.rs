@@ -41,6 +41,20 @@ pub trait Row: Sized {
     }
 }
 
+/// Capabilities from a root key on, each as it was issued.
+pub(crate) fn write_chain(w: &mut Writer, chain: &[Vec<u8>]) {
+    w.array(chain.len());
+    for capability in chain {
+        w.bytes(capability);
+    }
+}
+
+/// Reads what [`write_chain`] wrote.
+pub(crate) fn read_chain(r: &mut Reader<'_>) -> Result<Vec<Vec<u8>>, CborError> {
+    let count = r.array(CHAIN_LEN_MAX)?;
+    (0..count).map(|_| Ok(r.bytes(CAPABILITY_LEN_MAX)?.to_vec())).collect()
+}
+
 /// What this device needs to write and read in one bucket. Sealed.
 #[derive(Debug, Clone)]
 pub struct BucketRecord {
@@ -77,10 +91,8 @@ pub struct BucketRecord {
 impl Row for BucketRecord {
     fn write(&self, w: &mut Writer) {
         w.array(14).uint(u64::from(self.no)).bytes(&self.id.0).text(&self.label);
-        w.bytes(&*self.member_seed).array(self.member_chain.len());
-        for capability in &self.member_chain {
-            w.bytes(capability);
-        }
+        w.bytes(&*self.member_seed);
+        write_chain(w, &self.member_chain);
         w.bytes(&self.author_capability).uint(u64::from(self.instance));
         w.bytes(&*self.tag_key).bytes(&*self.name_key).array(self.epochs.len());
         for (id, key) in &self.epochs {
@@ -97,12 +109,7 @@ impl Row for BucketRecord {
             id: BucketId(r.bytes_exact()?),
             label: r.text(1_024)?.to_owned(),
             member_seed: Zeroizing::new(r.bytes_exact()?),
-            member_chain: {
-                let count = r.array(CHAIN_LEN_MAX)?;
-                (0..count)
-                    .map(|_| r.bytes(CAPABILITY_LEN_MAX).map(<[u8]>::to_vec))
-                    .collect::<Result<_, _>>()?
-            },
+            member_chain: read_chain(r)?,
             author_capability: r.bytes(CAPABILITY_LEN_MAX)?.to_vec(),
             instance: r.u32()?,
             tag_key: Zeroizing::new(r.bytes_exact()?),

@@ -6,12 +6,11 @@
 
 use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::ids::BucketId;
-use strongroom_wire::limits::{CAPABILITY_LEN_MAX, CHAIN_LEN_MAX};
 use zeroize::Zeroizing;
 
 use super::{Bucket, Change, Vault};
 use crate::error::Result;
-use crate::replica::rows::DocumentRow;
+use crate::replica::rows::{DocumentRow, read_chain, write_chain};
 
 /// The document of a bucket that holds its label.
 pub const SETTINGS: &str = "strongroom/settings";
@@ -41,10 +40,8 @@ impl BucketDocument {
     /// The canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::new();
-        w.array(6).bytes(&self.id.0).bytes(&*self.member_seed).array(self.member_chain.len());
-        for capability in &self.member_chain {
-            w.bytes(capability);
-        }
+        w.array(6).bytes(&self.id.0).bytes(&*self.member_seed);
+        write_chain(&mut w, &self.member_chain);
         w.bytes(&*self.tag_key).bytes(&self.root_wrap).bool(self.default);
         w.into_bytes()
     }
@@ -56,12 +53,7 @@ impl BucketDocument {
         let document = Self {
             id: BucketId(r.bytes_exact()?),
             member_seed: Zeroizing::new(r.bytes_exact()?),
-            member_chain: {
-                let count = r.array(CHAIN_LEN_MAX)?;
-                (0..count)
-                    .map(|_| r.bytes(CAPABILITY_LEN_MAX).map(<[u8]>::to_vec))
-                    .collect::<Result<_, _>>()?
-            },
+            member_chain: read_chain(&mut r)?,
             tag_key: Zeroizing::new(r.bytes_exact()?),
             root_wrap: r.bytes(4_096)?.to_vec(),
             default: r.bool()?,

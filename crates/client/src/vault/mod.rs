@@ -29,7 +29,10 @@ use zeroize::Zeroizing;
 
 pub use bucket::{Bucket, Change};
 pub use create::Phrase;
+pub(crate) use create::StoredKeyLog;
+pub(crate) use documents::{BucketDocument, decode_settings, encode_settings};
 pub use exchange::Exchanged;
+pub(crate) use provider::RecordContents;
 pub use recover::Shown;
 
 use crate::clock::Clock;

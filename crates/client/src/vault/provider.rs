@@ -13,7 +13,6 @@ use strongroom_wire::capability::CapabilityChain;
 use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::frame;
 use strongroom_wire::ids::{BucketId, EntryId, PrincipalId, VaultTag};
-use strongroom_wire::limits::{CAPABILITY_LEN_MAX, CHAIN_LEN_MAX};
 use strongroom_wire::problem::Problem;
 use zeroize::Zeroizing;
 
@@ -24,7 +23,7 @@ use crate::random::SystemRng;
 use crate::remote::{Options, ProviderUrl, Remote, RemoteError};
 use crate::replica::checkpoints::RecordRow;
 use crate::replica::keys;
-use crate::replica::rows::{Meta, RemoteRecord};
+use crate::replica::rows::{Meta, RemoteRecord, read_chain, write_chain};
 use crate::report::RemoteStatus;
 
 /// What a recovery record says: from words and an address back to the vault.
@@ -48,13 +47,11 @@ pub(crate) struct RecordContents {
 }
 
 impl RecordContents {
-    fn encode(&self) -> Zeroizing<Vec<u8>> {
+    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut w = Writer::with_capacity(2_048);
         w.array(8).bytes(&self.principal.0).bytes(&*self.agree).bytes(&self.vault_bucket.0);
-        w.bytes(&*self.member_seed).array(self.member_chain.len());
-        for capability in &self.member_chain {
-            w.bytes(capability);
-        }
+        w.bytes(&*self.member_seed);
+        write_chain(&mut w, &self.member_chain);
         w.bytes(&self.vault.0).bytes(&*self.vault_seed).option(self.checkpoint, |w, id| {
             w.bytes(&id.0);
         });
@@ -73,12 +70,7 @@ impl RecordContents {
             agree: Zeroizing::new(r.bytes_exact()?),
             vault_bucket: BucketId(r.bytes_exact()?),
             member_seed: Zeroizing::new(r.bytes_exact()?),
-            member_chain: {
-                let count = r.array(CHAIN_LEN_MAX)?;
-                (0..count)
-                    .map(|_| r.bytes(CAPABILITY_LEN_MAX).map(<[u8]>::to_vec))
-                    .collect::<Result<_, _>>()?
-            },
+            member_chain: read_chain(&mut r)?,
             vault: VaultTag(r.bytes_exact()?),
             vault_seed: Zeroizing::new(r.bytes_exact()?),
             checkpoint: if fields == 8 {

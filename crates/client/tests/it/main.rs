@@ -10,8 +10,13 @@ mod devices;
 mod epochs;
 mod faults;
 mod getting;
+#[path = "../../../wire/tests/it/golden.rs"]
+#[allow(dead_code)] // shared with the wire crate, which uses other parts of it
+mod golden;
 mod growth;
 mod kills;
+mod make_own;
+mod own_vectors;
 mod processes;
 mod support;
 mod trees;

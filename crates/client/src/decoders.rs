@@ -1,0 +1,53 @@
+//! Every form that only a person's own devices read: internal documents, the key store's content,
+//! rows of the replica. Comes in: a form's name and bytes. Goes out: what is written for what was
+//! read. Must not know: where such bytes lie.
+//!
+//! For golden files and for the fuzzer. All this lies sealed, yet a device reads what another one
+//! wrote, and an older program what a newer one did.
+
+use strongroom_wire::cbor::CborError;
+
+use crate::put::journal::{JournalHead, JournalPiece};
+use crate::replica::checkpoints::{CheckpointRow, ForkRow, RecordRow};
+use crate::replica::rows::{
+    BucketRecord, DocumentRow, Meta, NameRow, RemoteRecord, Row, SyncState, Tip, Totals,
+};
+use crate::secrets::Secrets;
+use crate::vault::{
+    BucketDocument, RecordContents, StoredKeyLog, decode_settings, encode_settings,
+};
+
+type Again = fn(&[u8]) -> Result<Vec<u8>, CborError>;
+
+/// By the names golden files use.
+pub const ALL: [(&str, Again); 18] = [
+    ("settings", |bytes| decode_settings(bytes).map(|label| encode_settings(&label))),
+    ("bucket document", |bytes| BucketDocument::decode(bytes).map(|it| it.encode())),
+    ("key log document", |bytes| StoredKeyLog::decode(bytes).map(|it| it.encode())),
+    ("record contents", record_contents),
+    ("key store content", |bytes| Secrets::decode(bytes).map(|it| it.encode().to_vec())),
+    ("replica row", again::<Meta>),
+    ("bucket row", again::<BucketRecord>),
+    ("provider row", again::<RemoteRecord>),
+    ("tip row", again::<Tip>),
+    ("totals row", again::<Totals>),
+    ("document row", again::<DocumentRow>),
+    ("name row", again::<NameRow>),
+    ("exchange row", again::<SyncState>),
+    ("checkpoints row", again::<CheckpointRow>),
+    ("fork row", again::<ForkRow>),
+    ("record row", again::<RecordRow>),
+    ("journal row", again::<JournalHead>),
+    ("journal chunk row", again::<JournalPiece>),
+];
+
+fn record_contents(bytes: &[u8]) -> Result<Vec<u8>, CborError> {
+    let contents = RecordContents::decode(bytes)?;
+    // The form of before there were checkpoints, seven fields, is read and never written again.
+    let older = bytes.first() == Some(&0x87);
+    Ok(if older { bytes.to_vec() } else { contents.encode().to_vec() })
+}
+
+fn again<R: Row>(bytes: &[u8]) -> Result<Vec<u8>, CborError> {
+    R::decode(bytes).map(|row| row.encode())
+}
