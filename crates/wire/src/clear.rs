@@ -127,7 +127,7 @@ pub struct Member {
 }
 
 /// What a revoke takes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RevokeTarget {
     /// All authors and member keys of one member.
     Member(MemberTag),

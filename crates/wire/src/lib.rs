@@ -29,6 +29,7 @@ pub mod limits;
 mod past;
 pub mod problem;
 pub mod recovery;
+pub mod rules;
 pub mod session;
 pub mod signature;
 pub mod thumbprint;

@@ -1,0 +1,5 @@
+//! The rules of membership in worlds that try to break them. `STRONGROOM_LONG=1` runs a million.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod small;
+mod wild;
