@@ -9,7 +9,10 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use strongroom_client::progress::{Progress, Stage};
 
-use crate::{interrupt, show::count};
+use crate::{
+    interrupt,
+    show::{count, size},
+};
 
 /// Shows progress, and passes Ctrl-C on to the work. Ends with its drop.
 #[derive(Debug)]
@@ -134,10 +137,36 @@ impl State {
             Stage::Write => "writing",
             Stage::Check => "checking",
         };
-        match self.items_total {
+        let mut words = match self.items_total {
             Some(total) => format!("{verb} {}/{}", count(self.items), count(total)),
             None if self.items > 0 => format!("{verb} {}", count(self.items)),
             None => verb.to_owned(),
+        };
+        // One large file is one item for a long time: bytes show that it moves.
+        if self.bytes_total.is_none() && self.bytes > 0 {
+            let sep = if words == verb { " " } else { ", " };
+            words = words + sep + &size(self.bytes);
         }
+        words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_large_file_is_seen_to_move() {
+        let bar = Bar::start(true);
+        let said = |bar: &Bar| bar.state().unwrap().words();
+        bar.begin(Stage::Write, None, None);
+        assert_eq!(said(&bar), "writing");
+        bar.advance(0, 3 << 20);
+        assert_eq!(said(&bar), "writing 3.0 MiB");
+        bar.advance(1_200, 0);
+        assert_eq!(said(&bar), "writing 1,200, 3.0 MiB");
+        bar.begin(Stage::Check, Some(5), None);
+        bar.advance(1, 0);
+        assert_eq!(said(&bar), "checking 1/5");
     }
 }

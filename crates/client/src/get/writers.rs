@@ -134,7 +134,13 @@ fn work(
                 Err(error) if is_fatal(&error) => return Err(error),
                 Err(error) => report.refused.push(Refused {
                     path: job.path.to_string_lossy().into_owned(),
-                    reason: error.to_string(),
+                    // Of a conflict the hint is the one thing to type; elsewhere it is general.
+                    reason: match error.hint() {
+                        Some(hint) if error.kind() == ErrorKind::Conflict => {
+                            format!("{error}: {hint}")
+                        }
+                        _ => error.to_string(),
+                    },
                 }),
             }
         }

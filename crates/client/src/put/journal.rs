@@ -158,6 +158,18 @@ fn remove(replica: &Replica, id: &[u8; 16], batch: &mut Batch) -> Result<()> {
     })
 }
 
+/// Forgets the journal of a source that turned out to be stored: the put that made it was cut short
+/// after its last commit.
+pub fn forget(replica: &Replica, bucket: BucketId, path: &Path) -> Result<()> {
+    let id = id_of(replica, bucket, &path.to_string_lossy());
+    if replica.rows().get(&keys::journal(&id))?.is_none() {
+        return Ok(());
+    }
+    let mut batch = Batch::new();
+    remove(replica, &id, &mut batch)?;
+    Ok(replica.rows().commit(batch)?)
+}
+
 /// Forgets the journals of sources that are gone: no put will go on with them.
 pub fn forget_lost(replica: &Replica) -> Result<()> {
     let mut batch = Batch::new();

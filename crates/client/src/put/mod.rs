@@ -46,6 +46,9 @@ pub struct PutOptions {
     pub cache_size: Option<u64>,
     /// Names that are left out.
     pub exclude: Vec<String>,
+    /// Files that did not change get a new version, too, with new chunks: the way back when what a
+    /// provider holds of them is damaged or lost.
+    pub again: bool,
 }
 
 /// What the reading room hands on.
@@ -128,7 +131,7 @@ impl Vault {
             let committing = scope.spawn(move || self.commit_batches(bucket, batches, &committed));
             let sending = scope.spawn(|| self.send_committed(bucket, session.cloned(), to_send));
             let sink = ChunkSink::new(self, bucket, session.cloned())?;
-            let mut put = Put::new(self, bucket, sink, out, &options.exclude, progress);
+            let mut put = Put::new(self, bucket, sink, out, options, progress);
             let read = put.all(sources, dest, stdin);
             let (report, journals) = put.end();
             let committed = join(committing);

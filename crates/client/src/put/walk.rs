@@ -15,9 +15,9 @@ use strongroom_wire::limits::PATH_DEPTH_MAX;
 use super::chunks::ChunkSink;
 use super::content::{self, INLINE_MAX, Stored};
 use super::describe::{base_name, directory_metadata, file_metadata, refuse_equal_names};
-use super::journal::{JOURNAL_FROM, Journal};
+use super::journal::{self, JOURNAL_FROM, Journal};
 use super::source::{self, Found, Look, SourceKind};
-use super::{Batch, Source};
+use super::{Batch, PutOptions, Source};
 use crate::error::{Error, ErrorKind, Result};
 use crate::glob::Pattern;
 use crate::place::Place;
@@ -60,6 +60,7 @@ pub struct Put<'v, 'p> {
     batch: Batch,
     report: PutReport,
     exclude: Vec<Pattern>,
+    again: bool,
     progress: &'p dyn Progress,
     journals: Vec<Journal<'v>>,
     /// What lies under the natural tags of names that are new in the directory being read.
@@ -72,7 +73,7 @@ impl<'v, 'p> Put<'v, 'p> {
         bucket: &'v Bucket,
         sink: ChunkSink<'v>,
         out: mpsc::SyncSender<Batch>,
-        exclude: &[String],
+        options: &PutOptions,
         progress: &'p dyn Progress,
     ) -> Self {
         Self {
@@ -82,7 +83,8 @@ impl<'v, 'p> Put<'v, 'p> {
             out,
             batch: Batch::default(),
             report: PutReport::default(),
-            exclude: exclude.iter().map(|text| Pattern::new(text)).collect(),
+            exclude: options.exclude.iter().map(|text| Pattern::new(text)).collect(),
+            again: options.again,
             progress,
             journals: Vec::new(),
             natural: HashMap::new(),
@@ -294,10 +296,15 @@ impl<'v, 'p> Put<'v, 'p> {
 
     fn file(&mut self, dir: DocumentTag, found: &Found, there: Option<&Shown>) -> Result<()> {
         if let Some(shown) = there
+            && !self.again
             && self.is_unchanged(found, shown)
         {
             self.report.unchanged += 1;
             self.progress.advance(0, found.look.size);
+            if found.look.size >= JOURNAL_FROM {
+                let (replica, bucket) = (&self.vault.replica, self.bucket.record.id);
+                journal::forget(replica, bucket, &whole_path(&found.path))?;
+            }
             return Ok(());
         }
         if found.look.size > INLINE_MAX {
@@ -352,7 +359,7 @@ impl<'v, 'p> Put<'v, 'p> {
     fn large(&mut self, dir: DocumentTag, found: &Found, there: Option<&Shown>) -> Result<()> {
         let vault = self.vault;
         let journalled = if found.look.size >= JOURNAL_FROM {
-            let path = std::path::absolute(&found.path).unwrap_or_else(|_| found.path.clone());
+            let path = whole_path(&found.path);
             let now = vault.clock.now_secs();
             Some(Journal::open(&vault.replica, self.bucket.record.id, &path, &found.look, now)?)
         } else {
@@ -508,4 +515,9 @@ impl<'v, 'p> Put<'v, 'p> {
     fn refuse(&mut self, path: &Path, reason: String) {
         self.report.refused.push(Refused { path: path.to_string_lossy().into_owned(), reason });
     }
+}
+
+/// By which a journal knows its source, whatever directory the command runs in.
+fn whole_path(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }

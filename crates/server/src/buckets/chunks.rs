@@ -37,11 +37,12 @@ impl Buckets {
         let new = self.not_owned(bucket, &list)?;
         let bytes = new.iter().map(|(_, len)| u64::from(*len) + OVERHEAD).sum();
         let reserved = bucket.vault.reserve(bytes)?;
-        if new.is_empty() {
+        if chunks.is_empty() {
             let arriving = Arriving { bringing, chunks: list, reserved };
             return self.admit(bucket, arriving).await;
         }
-        // From here to the durable row of its owner, no blob of these may be collected.
+        // From here to the durable row of its owner, no blob of these may be collected. Those the
+        // bucket has go to the store as well: it looks whether it still has their bytes.
         let gate = self.blob_gate.read().await;
         let blobs = chunks.into_iter().map(|(id, bytes)| (BlobId(id.0), bytes)).collect();
         self.store.put_blobs(blobs).await?;

@@ -107,19 +107,31 @@ impl Keeper {
     fn put(&mut self, blobs: &[Incoming]) -> Result<(), StoreError> {
         self.prepare()?;
         let (mut new, mut stale, mut seen) = (Vec::new(), Vec::new(), HashSet::new());
+        let mut rotten = Vec::new();
         for blob in blobs {
             match self.index.blob(&blob.0)? {
                 _ if !seen.insert(blob.0) => {}
                 None => new.push(blob),
+                // Whoever puts again what is here has the bytes that we may have no more.
+                Some(entry) if !self.is_whole(&blob.0, &entry) => {
+                    rotten.push((blob.0, entry));
+                    new.push(blob);
+                }
                 Some(entry) if entry.time + FRESH_SECS < now() => stale.push((blob.0, entry)),
                 Some(_) => {}
             }
         }
+        let gone: Vec<u8> = rotten.iter().flat_map(|(id, _)| id.0).collect();
         let touched: Vec<u8> = stale.iter().flat_map(|(id, _)| id.0).collect();
-        let mut parts: Vec<_> = new
-            .iter()
-            .map(|(id, payload, check)| Part { kind: Kind::Blob, id: *id, payload, check: *check })
-            .collect();
+        // Deletions first: who reads the log again must find the new bytes last.
+        let mut parts: Vec<_> = self.ids_part(Kind::Deleted, &gone).into_iter().collect();
+        let before = parts.len();
+        parts.extend(new.iter().map(|(id, payload, check)| Part {
+            kind: Kind::Blob,
+            id: *id,
+            payload,
+            check: *check,
+        }));
         parts.extend(self.ids_part(Kind::Touched, &touched));
         if parts.is_empty() {
             return Ok(());
@@ -127,7 +139,11 @@ impl Keeper {
         let (group, places) = self.log.append(&parts)?;
         let time = now();
         let mut applying = self.index.apply();
-        for ((id, payload, _), place) in new.iter().zip(places) {
+        for (id, entry) in &rotten {
+            applying.delete_blob(id);
+            forget(&mut applying, entry);
+        }
+        for ((id, payload, _), place) in new.iter().zip(places.into_iter().skip(before)) {
             applying.put_blob(id, &Entry { place, len: payload.len() as u32, time });
             let live = applying.state.live.entry(place.file).or_default();
             live.blobs += 1;
@@ -138,7 +154,19 @@ impl Keeper {
         }
         applying.state.segments = position(self.log.end(), group);
         applying.seal_if_full();
+        drop(applying);
+        for (_, entry) in &rotten {
+            self.punch(entry);
+        }
         Ok(())
+    }
+
+    /// Whether a blob can still be read as it was put.
+    fn is_whole(&self, id: &BlobId, entry: &Entry) -> bool {
+        let Ok(Some(header)) = self.files.header(entry.place) else { return false };
+        header.id == *id
+            && header.len == entry.len
+            && matches!(self.files.payload(entry.place, &header), Ok(Some(_)))
     }
 
     fn touch(&mut self, ids: &[BlobId]) -> Result<Vec<bool>, StoreError> {

@@ -221,6 +221,38 @@ fn repair_leaves_a_store_that_opens_and_says_what_is_lost() {
     }
 }
 
+/// What rots at a provider comes back when somebody who still has it puts it again.
+#[test]
+fn a_rotten_blob_is_mended_by_putting_it_again() {
+    let home = tempfile::tempdir().unwrap();
+    let mut model = Model::default();
+    let store = Local::open(home.path()).unwrap();
+    model.fill(&store, &mut Dice::new(9), 20);
+    let (id, bytes) = (BlobId([7; 32]), Dice::new(10).bytes(70_000));
+    let beside = (BlobId([8; 32]), b"beside".to_vec());
+    store.put(vec![(id, bytes.clone()), beside.clone()]).unwrap();
+    model.blobs.extend([(id, bytes.clone()), beside.clone()]);
+    let segment = home.path().join("segment-00000001");
+    let mut rotten = fs::read(&segment).unwrap();
+    let at = rotten.windows(64).position(|part| part == &bytes[9_000..9_064]).unwrap();
+    rotten[at] ^= 1;
+    fs::write(&segment, rotten).unwrap();
+    let read = Blobs::get(&store, &id, 0..u64::MAX);
+    assert!(matches!(read, Err(StoreError::Corrupt { .. })), "{read:?}");
+    assert!(!store.check(true).unwrap().is_clean());
+    let (before, written) = (store.disk_bytes(), fs::metadata(&segment).unwrap().len());
+    // What is whole is not written again; what is rotten is.
+    store.put(vec![beside, (id, bytes.clone())]).unwrap();
+    let grown = fs::metadata(&segment).unwrap().len() - written;
+    assert!((70_000..80_000).contains(&grown), "{grown}");
+    assert_eq!(store.disk_bytes(), before, "the rotten bytes do not count any more");
+    assert_eq!(Blobs::get(&store, &id, 0..u64::MAX).unwrap(), Some(bytes));
+    drop(store);
+    model.verdict(home.path(), "opened again").unwrap();
+    fs::remove_dir_all(home.path().join("index")).unwrap();
+    model.verdict(home.path(), "the index built again").unwrap();
+}
+
 #[test]
 fn a_lost_index_is_built_again_from_the_logs() {
     let home = tempfile::tempdir().unwrap();

@@ -8,6 +8,7 @@ use serde::Serialize;
 use strongroom_client::report::BucketInfo;
 
 use crate::{
+    ask,
     exit::{Exit, Failure, Outcome},
     out::Out,
     session::Session,
@@ -95,7 +96,20 @@ fn exists(session: &Session, did: &str) -> Outcome {
 }
 
 fn deactivate(session: &Session, bucket: &str) -> Outcome {
-    let bucket = session.open()?.deactivate_bucket(bucket)?;
+    let vault = session.open()?;
+    let known = vault.get_bucket(bucket)?;
+    // It cannot be taken back. A script said what it wanted; a person may have mistyped it.
+    if known.active && !session.yes && !session.out.is_json() && ask::somebody_is_there() {
+        let label = session.out.name(&known.label);
+        let question = format!("{label} will take no writes any more, on any device. Sure? [y/N] ");
+        let answer = ask::line(&question)?;
+        let sure = answer
+            .is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"));
+        if !sure {
+            return Err(Failure::new(Exit::General, "nothing was changed"));
+        }
+    }
+    let bucket = vault.deactivate_bucket(bucket)?;
     session.out.report(&bucket, |to| {
         let label = session.out.name(&bucket.label);
         writeln!(to, "{label} takes no more writes; what it holds stays readable")

@@ -65,7 +65,13 @@ pub fn run(command: Command, session: &Session) -> Outcome {
 /// Lists on stderr what could not be done and why. `exit` if there is any.
 fn refusals(session: &Session, refused: &[Refused], exit: Exit) -> Outcome {
     for one in refused {
-        session.out.remark(&format!("{}: {}", one.path, one.reason));
+        // Some reasons name what they are about: a file first, a provider anywhere.
+        let named = one.path.contains("://") && one.reason.contains(&one.path);
+        if named || one.reason.starts_with(&format!("{} ", one.path)) {
+            session.out.remark(&one.reason);
+        } else {
+            session.out.remark(&format!("{}: {}", one.path, one.reason));
+        }
     }
     if refused.is_empty() { Ok(()) } else { Err(Failure::told(exit)) }
 }

@@ -27,6 +27,9 @@ pub struct Args {
     /// Leave out what matches PATTERN, as *.o or node_modules (may be given several times)
     #[arg(long, value_name = "PATTERN")]
     exclude: Vec<String>,
+    /// Store files that did not change, too: brings back content that a provider lost or damaged
+    #[arg(long)]
+    again: bool,
     /// Keep at most so much sealed content on this device, as 500M or 2G
     #[arg(long, value_name = "SIZE", value_parser = args::bytes)]
     cache_size: Option<u64>,
@@ -41,7 +44,8 @@ Examples:
 
 pub fn run(args: Args, session: &Session) -> Outcome {
     let (sources, dest) = sources_and_dest(args.words)?;
-    let options = PutOptions { cache_size: args.cache_size, exclude: args.exclude };
+    let options =
+        PutOptions { cache_size: args.cache_size, exclude: args.exclude, again: args.again };
     let vault = session.open()?;
     let report = {
         let progress = session.progress();

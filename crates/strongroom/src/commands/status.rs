@@ -74,7 +74,10 @@ fn print(to: &mut dyn Write, out: &Out, status: &Status) -> io::Result<()> {
 
 fn provider(to: &mut dyn Write, out: &Out, remote: &RemoteStatus) -> io::Result<()> {
     let state = match (remote.reachable, &remote.problem) {
-        (_, Some(problem)) => out.name(problem).into_owned(),
+        (_, Some(problem)) => {
+            let named = format!("the provider {} ", remote.url);
+            out.name(problem.strip_prefix(&named).unwrap_or(problem)).into_owned()
+        }
         (Some(true), None) => "answers".to_owned(),
         (Some(false), None) => "does not answer; writes are kept on this device".to_owned(),
         (None, None) => "not asked".to_owned(),

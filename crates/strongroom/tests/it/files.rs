@@ -249,3 +249,19 @@ fn output_that_finds_no_room_is_an_error() {
         assert_eq!(ran.code, 8, "{words:?}: {}", ran.err);
     }
 }
+
+#[test]
+fn a_file_in_the_way_is_named_once_with_what_to_type() {
+    let device = Device::alone();
+    device.write("letters/bob.txt", "Dear Bob");
+    device.ok(&["put", "letters"]);
+    device.ok(&["get", "/letters", "back"]);
+    device.write("back/bob.txt", "Dear Carroll");
+    let ran = device.fails(1, &["get", "/letters", "back"]);
+    assert_eq!(ran.err.matches("bob.txt").count(), 1, "{}", ran.err);
+    assert!(ran.err.contains("--overwrite"), "{}", ran.err);
+    device.ok(&["get", "/letters", "back", "--overwrite"]);
+    // What did not change is stored again for who asks.
+    assert_eq!(device.json(&["put", "letters"])["changed"], 0);
+    assert_eq!(device.json(&["put", "letters", "--again"])["changed"], 1);
+}

@@ -103,3 +103,21 @@ fn without_a_terminal_and_a_file_nobody_waits_for_an_answer() {
     assert_eq!(ran.code, 2, "{}", ran.err);
     assert!(ran.err.contains("--yes"), "{}", ran.err);
 }
+
+#[test]
+fn who_closes_a_bucket_for_good_is_asked() {
+    let device = Device::alone();
+    device.ok(&["bucket", "create", "old"]);
+    for (answer, code) in [("\n", 1), ("n\n", 1), ("y\n", 0)] {
+        let mut terminal = Terminal::run(&device, &["bucket", "deactivate", "old"]);
+        terminal.until("Sure? [y/N] ");
+        terminal.press(answer);
+        let shown = terminal.rest();
+        assert_eq!(terminal.code(), code, "{shown}");
+        let active = device.json(&["bucket", "show", "old"])["active"].as_bool().unwrap();
+        assert_eq!(active, code != 0, "{shown}");
+    }
+    // Doing it again changes nothing, so nothing is asked.
+    let mut terminal = Terminal::run(&device, &["bucket", "deactivate", "old"]);
+    assert!(!terminal.rest().contains("Sure?"));
+}
