@@ -50,6 +50,7 @@ contexts! {
     RECOVERY_SIGN = "recovery sign";
     RECOVERY_WRAP = "recovery wrap";
     ROOT_WRAP = "root wrap";
+    INVITATION = "invitation";
     LOCAL = "local";
     LOCAL_ROW = "local row";
     LOCAL_NONCE = "local nonce";

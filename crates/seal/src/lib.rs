@@ -18,6 +18,7 @@ pub mod cost;
 mod derive;
 pub mod epoch;
 pub mod identity;
+pub mod invitation;
 pub mod kem;
 pub mod keys;
 pub mod keystore;

@@ -97,7 +97,7 @@ impl Call {
         // The session was opened on this bucket, so it was here.
         let bucket = bucket.ok_or_else(|| unauthorized(&self.provider))?;
         let control = bucket.published().control;
-        if grant.ids().any(|id| control.is_revoked(&id)) {
+        if !control.may_use(grant) {
             self.provider.sessions.end(&self.session);
             return Err(unauthorized(&self.provider));
         }

@@ -124,7 +124,7 @@ impl World {
         }
         let it = &self.devices[device];
         let epochs = self.current_epochs(&it.rules, it.known);
-        let members = it.rules.members();
+        let members = it.rules.members(|_| true);
         let fresh = |epoch: &Place| self.recipients(*epoch).is_subset(&members);
         let epoch = match epochs.as_slice() {
             [one] if fresh(one) => *one,
@@ -142,7 +142,7 @@ impl World {
         }
         let it = &self.devices[device];
         let follows = self.current_epochs(&it.rules, it.known);
-        let recipients = it.rules.members();
+        let recipients = it.rules.members(|_| true);
         let draft =
             Draft { epoch: None, follows, recipients, ..self.draft(device, Some(Act::Epoch)) };
         self.write(device, draft)

@@ -8,6 +8,7 @@ pub mod dice;
 pub mod honest;
 pub mod properties;
 pub mod small;
+mod story;
 pub mod turned;
 pub mod wild;
 pub mod world;

@@ -35,7 +35,7 @@ impl World {
 
     /// Revokes of honest people that stand.
     fn honest_revokes(&self) -> Vec<Place> {
-        let stands = |at: &Place| self.rules.stands_now(&self.entries[*at].id);
+        let stands = |at: &Place| self.rules.stands(&self.entries[*at].id);
         let all = 0..self.entries.len();
         all.filter(|at| self.entries[*at].honest && !self.revoked(*at).is_empty())
             .filter(stands)
@@ -93,12 +93,12 @@ pub fn any_order_gives_the_same(world: &World, dice: &mut Dice) -> Broken {
 fn same(world: &World, one: &Rules, other: &Rules, what: &str) -> Broken {
     for (at, entry) in world.entries.iter().enumerate() {
         let differs = world.counts(one, at) != world.counts(other, at)
-            || one.stands_now(&entry.id) != other.stands_now(&entry.id);
+            || one.stands(&entry.id) != other.stands(&entry.id);
         if differs {
             return broken(format!("{what} differ at {at}"));
         }
     }
-    if one.members() == other.members() {
+    if one.members(|_| true) == other.members(|_| true) {
         Ok(())
     } else {
         broken(format!("{what} differ in members"))
@@ -123,7 +123,7 @@ fn shuffled(world: &World, dice: &mut Dice) -> Vec<Place> {
 /// What a standing revoke of somebody honest takes out stays out, whatever it writes afterwards,
 /// however that is dated and placed.
 pub fn who_is_out_stays_out(world: &World) -> Broken {
-    let members = world.rules.members();
+    let members = world.rules.members(|_| true);
     for revoke in world.honest_revokes() {
         let by = rank(&world.entries[revoke].chain);
         for target in world.revoked(revoke) {
@@ -258,10 +258,10 @@ pub fn revokes_of_equals_stand(world: &World) -> Broken {
         // One that was written after something of theirs was heard may have been judged by it.
         let clean = places(entry.needs).all(|before| world.entries[before].honest);
         let others: Vec<Place> = revokes.iter().copied().filter(|other| other != at).collect();
-        // Who kept an invite key can contest its acceptance: then neither counts, and he is out too.
+        // Who kept an invite key can contest its acceptance: then neither counts, he is out too.
         let contested = |element: &Element| element.caveats.accept && world.accepted(element) > 1;
         let equal = rank(&entry.chain) <= worst && !entry.chain.iter().any(contested);
-        if equal && clean && !is_named(world, *at, &others) && !world.rules.stands_now(&entry.id) {
+        if equal && clean && !is_named(world, *at, &others) && !world.rules.stands(&entry.id) {
             return broken(format!("revoke {at} fell"));
         }
     }
@@ -311,7 +311,7 @@ pub fn one_revoke_repairs(world: &World) -> Broken {
             return broken(format!("{at} is lost after the repair\n{}", world.told()));
         }
     }
-    let members = world.rules.members();
+    let members = world.rules.members(|_| true);
     match world.turned.iter().find(|person| members.contains(&tag(**person))) {
         Some(person) => broken(format!("person {person} is a member after the repair")),
         None => Ok(()),

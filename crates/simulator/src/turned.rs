@@ -187,15 +187,9 @@ impl World {
             .collect();
         let parents = match dice.below(4) {
             0 => self.heads(self.everything()),
-            _ => (0..1 + dice.below(3)).filter_map(|_| dice.pick(&control).copied()).collect(),
+            _ => (0..=dice.below(3)).filter_map(|_| dice.pick(&control).copied()).collect(),
         };
-        let epochs: Vec<Place> = control
-            .iter()
-            .copied()
-            .filter(
-                |at| matches!(&self.entries[*at].made, Made::Control(f, _) if f.act == Act::Epoch),
-            )
-            .collect();
+        let epochs: Vec<Place> = control.iter().copied().filter(|at| self.is_epoch(*at)).collect();
         let epoch = *dice.pick(&epochs)?;
         let what = self.anything(dice)?;
         let mut parents: Vec<Place> = parents;
@@ -234,7 +228,7 @@ impl World {
             _ => {
                 let names = self.names();
                 let targets =
-                    (0..1 + dice.below(2)).filter_map(|_| dice.pick(&names).copied()).collect();
+                    (0..=dice.below(2)).filter_map(|_| dice.pick(&names).copied()).collect();
                 What::Revoke(targets, self.any_cutoffs(dice))
             }
         })

@@ -12,7 +12,7 @@ const PEOPLE: usize = 6;
 pub fn world(seed: u64) -> World {
     let mut dice = Dice::new(seed);
     let mut world = World::founded();
-    for person in 0..1 + dice.below(3) {
+    for person in 0..=dice.below(3) {
         world.co_owner(person, rights(0));
     }
     let peace = 4 + dice.below(24);
@@ -39,7 +39,7 @@ pub fn world(seed: u64) -> World {
 
 /// Somebody turns, or a device is stolen.
 fn turn(world: &mut World, dice: &mut Dice) {
-    for _ in 0..1 + dice.below(2) {
+    for _ in 0..=dice.below(2) {
         let at = dice.below(world.devices.len());
         world.devices[at].honest = false;
         if dice.once_in(3) {

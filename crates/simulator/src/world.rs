@@ -18,6 +18,7 @@ pub type Place = usize;
 
 /// What an entry is.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a world has 128 of them")]
 pub enum Made {
     /// One of the control log, and for an epoch whom it is for.
     Control(Fact, BTreeSet<MemberTag>),
@@ -95,8 +96,6 @@ pub struct World {
     pub turned: BTreeSet<usize>,
     /// What the world would make of all there is.
     pub rules: Rules,
-    /// What was granted to whom, in words, for who reads a failure.
-    pub story: Vec<String>,
     names: u64,
     root_tip: Option<Place>,
 }
@@ -361,8 +360,7 @@ impl World {
     /// Epochs that count and that none that counts follows.
     pub fn current_epochs(&self, rules: &Rules, known: Set) -> Vec<Place> {
         let counted: Vec<Place> = places(known)
-            .filter(|at| matches!(&self.entries[*at].made, Made::Control(fact, _) if fact.act == Act::Epoch))
-            .filter(|at| rules.counts(&self.entries[*at].id))
+            .filter(|at| self.is_epoch(*at) && rules.counts(&self.entries[*at].id))
             .collect();
         let followed = |at: &Place| {
             counted.iter().any(|other| match &self.entries[*other].made {
@@ -371,6 +369,11 @@ impl World {
             })
         };
         counted.iter().copied().filter(|at| !followed(at)).collect()
+    }
+
+    /// Whether this entry is an epoch.
+    pub fn is_epoch(&self, place: Place) -> bool {
+        matches!(&self.entries[place].made, Made::Control(fact, _) if fact.act == Act::Epoch)
     }
 
     /// Whom an epoch is for.
@@ -398,74 +401,5 @@ impl World {
     /// Everything a member of full rights may do.
     pub fn all_rights() -> Actions {
         Actions::ALL.without(Action::Host)
-    }
-
-    /// The world in words, for who must find out why something broke.
-    pub fn told(&self) -> String {
-        let mut out = self.story.join("\n");
-        for (at, entry) in self.entries.iter().enumerate() {
-            let who = entry.chain.last().and_then(|last| last.member).map_or(99, person);
-            let what = match &entry.made {
-                Made::Version(epoch) => format!("version under {epoch}"),
-                Made::Control(fact, _) => match &fact.act {
-                    Act::Genesis => "genesis".to_owned(),
-                    Act::Epoch => format!(
-                        "epoch for {:?}",
-                        self.recipients(at).iter().map(|it| person(*it)).collect::<Vec<_>>()
-                    ),
-                    Act::Member(carried) => format!(
-                        "member {}",
-                        carried.iter().map(|it| shown(it)).collect::<Vec<_>>().join(" and ")
-                    ),
-                    Act::Revoke { targets, cutoffs } => format!(
-                        "revoke {:?}, cutoffs {:?}",
-                        targets.iter().map(short).collect::<Vec<_>>(),
-                        cutoffs
-                            .iter()
-                            .map(|it| (it.author.0[31], self.place_of(&it.id)))
-                            .collect::<Vec<_>>()
-                    ),
-                },
-            };
-            let names: Vec<_> = match &entry.made {
-                Made::Control(fact, _) => {
-                    fact.names.iter().filter_map(|id| self.place_of(id)).collect()
-                }
-                Made::Version(_) => Vec::new(),
-            };
-            out += &format!(
-                "\n{at:3} {} person {who} author {} prev {:?} names {names:?} rank {}: {what}; counts {} stands {}",
-                if entry.honest { "    " } else { "EVIL" },
-                entry.author.0[31],
-                entry.prev,
-                strongroom_wire::rules::rank(&entry.chain),
-                self.counts(&self.rules, at),
-                self.rules.stands_now(&entry.id),
-            );
-        }
-        out
-    }
-}
-
-fn shown(chain: &Chain) -> String {
-    let parts = chain.iter().map(|it| {
-        format!(
-            "{}{}:p{}k{}",
-            if it.caveats.accept { "invite " } else { "" },
-            it.id.0[31],
-            it.member.map_or(99, person),
-            it.holder.map_or(0, |key| key.0[31])
-        )
-    });
-    format!("[{}]", parts.collect::<Vec<_>>().join(" > "))
-}
-
-fn short(target: &RevokeTarget) -> String {
-    match target {
-        RevokeTarget::Member(tag) => format!("person {}", person(*tag)),
-        RevokeTarget::Author(author) => format!("author {}", author.0[31]),
-        RevokeTarget::MemberKey(key) => format!("key {}", key.0[31]),
-        RevokeTarget::Capability(id) => format!("capability {}", id.0[31]),
-        other => format!("{other:?}"),
     }
 }

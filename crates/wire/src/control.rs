@@ -2,9 +2,9 @@
 //! control entries, predecessors first. Goes out: who may write what, and under which epoch. Must
 //! not know: keys; a provider runs this blind, a member runs the same code.
 //!
-//! Format 0 knows one revoke: that of the bucket itself (deactivation). Revokes of members,
-//! authors and capabilities come with the rules that order them, and are refused until then,
-//! because a replica that ignored one would let in whom another keeps out.
+//! Whether an entry could ever count is judged from itself and what it names; one that could not is
+//! refused. Whether it does, the [`Rules`] say, which may change their mind when a revoke comes:
+//! then it stays, and is hidden.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,9 +14,10 @@ use crate::capability::{
 use crate::chain::Verified;
 use crate::clear::{Clear, Genesis, Member, Revoke, RevokeTarget};
 use crate::entry::{Entry, Header, Hlc, Kind};
-use crate::ids::{BucketId, CapabilityId, DocumentTag, EntryId, MemberTag};
+use crate::ids::{AuthorKey, BucketId, CapabilityId, DocumentTag, EntryId, MemberTag};
 use crate::limits::PARENTS_MAX;
 use crate::past::Pasts;
+use crate::rules::{Act, Chain, Cutoff, Fact, Rules, RulesError, Writing};
 
 /// Why an entry does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,9 +40,9 @@ pub enum ControlError {
     /// The bucket was deactivated.
     #[error("the bucket is deactivated")]
     Deactivated,
-    /// A revoke that this format does not know yet.
-    #[error("this format does not know revokes of this kind")]
-    Unsupported,
+    /// Its author, or what it used, was taken out. It stays where it is and counts for nothing.
+    #[error("its author was taken out")]
+    Stopped,
 }
 
 /// One epoch, as everyone sees it.
@@ -65,10 +66,18 @@ pub struct Control {
     epochs: BTreeMap<EntryId, EpochInfo>,
     pasts: Pasts,
     capabilities: HashMap<CapabilityId, Capability>,
-    grants: HashMap<CapabilityId, Grant>,
-    /// When each was carried first.
-    carried: HashMap<CapabilityId, Hlc>,
+    grants: HashMap<CapabilityId, Granted>,
+    rules: Rules,
+    /// Control entries of each author with their numbers, ascending.
+    authors: HashMap<AuthorKey, Vec<(u64, EntryId)>>,
     deactivated: Option<Hlc>,
+}
+
+/// A capability some member entry carried, with all above it.
+#[derive(Debug, Clone)]
+struct Granted {
+    grant: Grant,
+    chain: Chain,
 }
 
 impl Control {
@@ -82,6 +91,16 @@ impl Control {
             return Err(ControlError::NotAllowed);
         }
         let id = genesis.id();
+        let mut rules = Rules::default();
+        let fact = Fact {
+            id,
+            author: header.author,
+            names: Vec::new(),
+            before: None,
+            chain: Chain::from([]),
+            act: Act::Genesis,
+        };
+        rules.insert(fact).map_err(|_| ControlError::Form)?;
         Ok(Self {
             bucket: id.to_bucket(),
             genesis: clear,
@@ -91,7 +110,8 @@ impl Control {
             pasts: Pasts::default(),
             capabilities: HashMap::new(),
             grants: HashMap::new(),
-            carried: HashMap::new(),
+            rules,
+            authors: HashMap::from([(header.author, vec![(header.seq, id)])]),
             deactivated: None,
         })
     }
@@ -138,13 +158,14 @@ impl Control {
     }
 
     /// Epochs that no other follows: one, or several that were made at the same time. Those from
-    /// after a deactivation do not count.
+    /// after a deactivation, or by who was taken out, do not count.
     pub fn current_epochs(&self) -> Vec<EntryId> {
-        let in_time = |epoch: &&EpochInfo| !self.is_over(epoch.hlc);
-        let followed: BTreeSet<&EntryId> =
-            self.epochs.values().filter(in_time).flat_map(|epoch| &epoch.prev).collect();
-        let counted = self.epochs.iter().filter(|(_, epoch)| in_time(epoch));
-        counted.map(|(id, _)| *id).filter(|id| !followed.contains(id)).collect()
+        let counts = |(id, epoch): &(&EntryId, &EpochInfo)| {
+            !self.is_over(epoch.hlc) && self.rules.counts(id)
+        };
+        let counted = || self.epochs.iter().filter(counts);
+        let followed: BTreeSet<&EntryId> = counted().flat_map(|(_, epoch)| &epoch.prev).collect();
+        counted().map(|(id, _)| *id).filter(|id| !followed.contains(id)).collect()
     }
 
     /// Whether something that follows this epoch has a revoke in its past that it has not. A
@@ -158,13 +179,27 @@ impl Control {
         self.deactivated.is_some()
     }
 
-    /// Member tags that hold a capability, by an entry from before a deactivation: whichever of
-    /// the two arrived first.
+    /// The members, by entries from before a deactivation: whichever of the two arrived first.
     pub fn members(&self) -> BTreeSet<MemberTag> {
-        let in_time =
-            |id: &&CapabilityId| self.carried.get(*id).is_none_or(|at| !self.is_over(*at));
-        let counted = self.capabilities.iter().filter(|(id, _)| in_time(id));
-        counted.filter_map(|(_, capability)| capability.claims().member).collect()
+        self.rules.members(|id| !self.entries.get(id).is_some_and(|hlc| self.is_over(*hlc)))
+    }
+
+    /// Whether this control entry counts; for a revoke, whether it stands.
+    pub fn counts(&self, id: &EntryId) -> bool {
+        self.rules.counts(id) || self.rules.stands(id)
+    }
+
+    /// The revokes that stand, ascending by id: what everything else is judged by. Where this
+    /// changes, what was judged before must be judged again.
+    pub fn standing(&self) -> BTreeSet<EntryId> {
+        self.rules.standing().map(|fact| fact.id).collect()
+    }
+
+    /// A member entry whose sealed part does not prove what it says counts for nothing, for who can
+    /// open sealed parts.
+    pub fn doubt(&mut self, id: &EntryId) {
+        self.rules.doubt(id);
+        self.find_deactivation();
     }
 
     /// A capability that a member entry carried.
@@ -172,10 +207,9 @@ impl Control {
         self.capabilities.get(id)
     }
 
-    /// Whether a capability may still be used here. The verifier of requests asks this for every
-    /// element.
-    pub const fn is_revoked(&self, _id: &CapabilityId) -> bool {
-        false
+    /// Whether nothing that was revoked stands in the chain of a request.
+    pub fn may_use(&self, grant: &Grant) -> bool {
+        self.rules.may_use(grant.elements())
     }
 
     /// The chain from the root's capability down to this one.
@@ -208,7 +242,23 @@ impl Control {
         if header.hlc < epoch.hlc {
             return Err(ControlError::Clock);
         }
-        self.may(header)
+        let chain = self.may(header)?;
+        let writing = Writing {
+            author: &header.author,
+            chain: &chain,
+            before: self.before(&header.author, header.seq),
+            epoch: header.epoch,
+        };
+        // Of one author a replica holds one chain, see docs/design/who-is-in.md.
+        let counts = self.rules.counts_beside(&writing, |cutoff| header.seq <= cutoff.seq);
+        if counts { Ok(()) } else { Err(ControlError::Stopped) }
+    }
+
+    /// The control entry before this number on an author's chain.
+    fn before(&self, author: &AuthorKey, seq: u64) -> Option<EntryId> {
+        let entries = self.authors.get(author)?;
+        let at = entries.partition_point(|(number, _)| *number < seq);
+        entries.get(at.checked_sub(1)?).map(|(_, id)| *id)
     }
 
     /// Adds one control entry. An entry that is here already changes nothing.
@@ -228,36 +278,78 @@ impl Control {
         }
         let clear = Clear::decode(header.kind, entry.clear()).map_err(|_| ControlError::Form)?;
         let mut prev = Vec::new();
-        match clear {
+        let mut carried = Vec::new();
+        let act = match clear {
             Clear::Epoch(epoch) => {
-                self.may(header)?;
                 prev.clone_from(&epoch.prev);
-                let info = EpochInfo { n: epoch.n, prev: epoch.prev, hlc: header.hlc };
-                self.check_epoch(&info)?;
-                self.epochs.insert(entry.id(), info);
+                self.check_epoch(&EpochInfo { n: epoch.n, prev: epoch.prev, hlc: header.hlc })?;
+                Act::Epoch
             }
-            Clear::Member(member) => self.insert_member(header, &member)?,
-            Clear::Revoke(revoke) => {
-                self.check_revoke(header, &revoke)?;
-                let first = self.deactivated.map_or(header.hlc, |hlc| hlc.min(header.hlc));
-                self.deactivated = Some(first);
+            Clear::Member(member) => {
+                carried = self.carried(header, &member)?;
+                Act::Member(carried.iter().map(|(_, granted)| granted.chain.clone()).collect())
             }
+            Clear::Revoke(revoke) => self.revoke(header, &revoke)?,
             _ => return Err(ControlError::Form),
-        }
+        };
+        let chain = self.uses(header, &carried)?;
         let id = entry.id();
-        let names = header.parents.iter().chain([&header.epoch]).chain(&prev);
-        self.pasts.insert(id, names, header.kind == Kind::Revoke);
+        let epoch = Some(header.epoch).filter(|epoch| !epoch.is_zero());
+        let names: Vec<EntryId> =
+            header.parents.iter().chain(&epoch).chain(&prev).copied().collect();
+        let fact = Fact {
+            id,
+            author: header.author,
+            names: names.clone(),
+            before: self.before(&header.author, header.seq),
+            chain,
+            act,
+        };
+        self.rules.insert(fact).map_err(|error| match error {
+            RulesError::Missing => ControlError::Missing,
+            RulesError::NotAllowed => ControlError::NotAllowed,
+        })?;
+        self.keep(&id, header, &names, prev);
+        for (capability, granted) in carried {
+            self.grants.insert(capability.id(), granted);
+            self.capabilities.insert(capability.id(), capability);
+        }
+        Ok(())
+    }
+
+    /// Notes an entry the rules have taken.
+    fn keep(&mut self, id: &EntryId, header: &Header, names: &[EntryId], prev: Vec<EntryId>) {
+        let takes_out = header.kind == Kind::Revoke && self.rules.stands(id);
+        self.pasts.insert(*id, names, takes_out);
         if header.kind == Kind::Epoch {
+            let n = prev.iter().filter_map(|id| self.epochs.get(id)).map(|it| it.n).max();
+            let info = EpochInfo { n: n.unwrap_or(0) + 1, prev, hlc: header.hlc };
             let epochs = &self.epochs;
             let prev_of = |id: &EntryId| epochs.get(id).map_or(&[][..], |it| it.prev.as_slice());
-            self.pasts.follow(id, &prev, prev_of);
+            self.pasts.follow(*id, &info.prev, prev_of);
+            self.epochs.insert(*id, info);
         }
         for parent in &header.parents {
             self.heads.remove(parent);
         }
-        self.heads.insert(entry.id());
-        self.entries.insert(entry.id(), header.hlc);
-        Ok(())
+        self.heads.insert(*id);
+        self.entries.insert(*id, header.hlc);
+        let own = self.authors.entry(header.author).or_default();
+        let at = own.partition_point(|(seq, _)| *seq < header.seq);
+        own.insert(at, (header.seq, *id));
+        if header.kind == Kind::Revoke {
+            self.find_deactivation();
+        }
+    }
+
+    /// When the bucket was deactivated, by the revokes that stand.
+    fn find_deactivation(&mut self) {
+        let ends = |fact: &&Fact| match &fact.act {
+            Act::Revoke { targets, .. } => targets.contains(&RevokeTarget::Bucket),
+            _ => false,
+        };
+        let ended = self.rules.standing().filter(ends).filter_map(|it| self.entries.get(&it.id));
+        self.deactivated = ended.min().copied();
     }
 
     fn check_epoch(&self, info: &EpochInfo) -> Result<(), ControlError> {
@@ -274,84 +366,98 @@ impl Control {
         if info.n != largest + 1 || founds { Err(ControlError::Form) } else { Ok(()) }
     }
 
-    fn check_revoke(&self, header: &Header, revoke: &Revoke) -> Result<(), ControlError> {
-        if revoke.targets != [RevokeTarget::Bucket] {
-            return Err(ControlError::Unsupported);
-        }
+    /// What a revoke does. Who may is asked of what it reaches; of the bucket, here.
+    fn revoke(&self, header: &Header, revoke: &Revoke) -> Result<Act, ControlError> {
         if !self.epochs.contains_key(&header.epoch) {
             return Err(ControlError::Missing);
         }
-        self.may(header)
+        let ends = revoke.targets.contains(&RevokeTarget::Bucket);
+        if ends && !self.is_root(header) {
+            let granted = self.grants.get(&header.cap).ok_or(ControlError::Missing)?;
+            if !granted.grant.allows(Action::Admin, &Target::Bucket(self.bucket)) {
+                return Err(ControlError::NotAllowed);
+            }
+        }
+        let cutoff = |(author, seq, id): &(AuthorKey, u64, EntryId)| Cutoff {
+            author: *author,
+            seq: *seq,
+            id: *id,
+            control: self.before(author, seq.saturating_add(1)),
+        };
+        let cutoffs = revoke.cutoffs.iter().map(cutoff).collect();
+        Ok(Act::Revoke { targets: revoke.targets.clone(), cutoffs })
     }
 
-    /// A member entry counts if it is written by the root key, by an author whose own chain
-    /// contains the issuing key, or by the author it names.
-    fn insert_member(&mut self, header: &Header, member: &Member) -> Result<(), ControlError> {
+    /// The capabilities a member entry carries, each with its whole chain.
+    fn carried(
+        &self,
+        header: &Header,
+        member: &Member,
+    ) -> Result<Vec<(Capability, Granted)>, ControlError> {
         let epoch = self.epochs.get(&header.epoch).ok_or(ControlError::Missing)?;
         if header.hlc < epoch.hlc {
             return Err(ControlError::Clock);
         }
-        let carried = member
-            .capabilities
-            .iter()
-            .map(|bytes| Capability::decode(bytes).map_err(|_| ControlError::Form))
-            .collect::<Result<Vec<_>, _>>()?;
-        let names_author = carried.last().is_some_and(|capability| {
-            capability.claims().holder == Some(header.author.public_key())
-                && capability.id() == header.cap
-        });
-        if !names_author {
-            self.may(header)?;
-        }
-        // Tried on a copy of the index, so that a bad entry leaves nothing behind.
-        let before: Vec<CapabilityId> =
-            carried.iter().map(Capability::id).filter(|id| self.grants.contains_key(id)).collect();
-        for capability in &carried {
-            self.capabilities.insert(capability.id(), capability.clone());
-        }
-        let granted = carried
-            .iter()
-            .try_for_each(|capability| self.grant_of_carried(header, capability, names_author));
-        if granted.is_err() {
-            for capability in carried.iter().filter(|one| !before.contains(&one.id())) {
-                self.capabilities.remove(&capability.id());
-                self.grants.remove(&capability.id());
+        let mut carried: Vec<(Capability, Granted)> = Vec::new();
+        for bytes in &member.capabilities {
+            let capability = Capability::decode(bytes).map_err(|_| ControlError::Form)?;
+            let chain = self.chain_above(&capability, &carried)?;
+            let grant = verify(&chain, &self.judge_at(header.hlc), |_| false)
+                .map_err(|_| ControlError::NotAllowed)?;
+            if grant.target().bucket() != Some(self.bucket) {
+                return Err(ControlError::NotAllowed);
             }
+            let chain = Chain::from(grant.elements());
+            carried.push((capability, Granted { grant, chain }));
         }
-        granted
+        Ok(carried)
     }
 
-    fn grant_of_carried(
-        &mut self,
-        header: &Header,
+    /// The chain down to a capability that is not here yet.
+    fn chain_above(
+        &self,
         capability: &Capability,
-        names_author: bool,
-    ) -> Result<(), ControlError> {
-        let chain = self.chain(&capability.id())?;
-        let judge = self.judge_at(header.hlc);
-        let grant = verify(&chain, &judge, |_| false).map_err(|_| ControlError::NotAllowed)?;
-        if grant.target().bucket() != Some(self.bucket) {
-            return Err(ControlError::NotAllowed);
+        beside: &[(Capability, Granted)],
+    ) -> Result<CapabilityChain, ControlError> {
+        let mut chain = vec![capability.clone()];
+        let mut next = capability.claims().parent;
+        while let Some(id) = next {
+            let above = beside.iter().map(|(it, _)| it).find(|it| it.id() == id);
+            let above =
+                above.or_else(|| self.capabilities.get(&id)).ok_or(ControlError::Missing)?;
+            next = above.claims().parent;
+            chain.push(above.clone());
+            if chain.len() > crate::limits::CHAIN_LEN_MAX {
+                return Err(ControlError::NotAllowed);
+            }
         }
-        let issuer = chain
-            .capabilities()
-            .iter()
-            .rev()
-            .nth(1)
-            .map_or(Some(self.genesis.root_key), |parent| parent.claims().holder);
-        let by_root = header.cap.is_zero() && header.author.public_key() == self.genesis.root_key;
-        let by_chain = self.grants.get(&header.cap).is_some_and(|own| {
-            own.elements()
-                .iter()
-                .any(|element| element.holder.is_some() && element.holder == issuer)
-        });
-        if !(by_root || by_chain || names_author) {
-            return Err(ControlError::NotAllowed);
+        chain.reverse();
+        CapabilityChain::new(chain).map_err(|_| ControlError::Missing)
+    }
+
+    fn is_root(&self, header: &Header) -> bool {
+        header.cap.is_zero() && header.author.public_key() == self.genesis.root_key
+    }
+
+    /// What the author of a control entry uses: at its clock, for this bucket. What he may do with
+    /// it, the rules say.
+    fn uses(
+        &self,
+        header: &Header,
+        carried: &[(Capability, Granted)],
+    ) -> Result<Chain, ControlError> {
+        if header.cap.is_zero() {
+            let root = self.is_root(header);
+            return if root { Ok(Chain::from([])) } else { Err(ControlError::NotAllowed) };
         }
-        self.grants.insert(capability.id(), grant);
-        let carried = self.carried.entry(capability.id()).or_insert(header.hlc);
-        *carried = header.hlc.min(*carried);
-        Ok(())
+        let own = carried.iter().find(|(it, _)| it.id() == header.cap).map(|(_, granted)| granted);
+        let own = own.or_else(|| self.grants.get(&header.cap)).ok_or(ControlError::Missing)?;
+        let whole = *own.grant.target() == Target::Bucket(self.bucket);
+        let enrols = carried.last().is_some_and(|(it, _)| it.id() == header.cap);
+        let holds = own.grant.holder() == Some(header.author.public_key())
+            && own.grant.holds_at(header.hlc.secs())
+            && (whole || enrols);
+        if holds { Ok(own.chain.clone()) } else { Err(ControlError::NotAllowed) }
     }
 
     fn judge_at(&self, hlc: Hlc) -> Judge<'_> {
@@ -368,24 +474,21 @@ impl Control {
         self.deactivated.is_some_and(|since| hlc >= since)
     }
 
-    /// Whether the author may do what this header says, at its clock.
-    fn may(&self, header: &Header) -> Result<(), ControlError> {
-        // Checkpoints only say what was seen. A second deactivation changes nothing; to refuse it
-        // would give replicas that received the two in another order two different sets.
-        // So it is with epochs and members: they are kept and count for nothing, see `members`.
-        let harmless = header.kind.is_control() || header.kind == Kind::Checkpoint;
-        if self.is_over(header.hlc) && !harmless {
+    /// What the author of an entry beside the log uses, if it allows that at the entry's clock.
+    fn may(&self, header: &Header) -> Result<Chain, ControlError> {
+        // Checkpoints only say what was seen.
+        if self.is_over(header.hlc) && header.kind != Kind::Checkpoint {
             return Err(ControlError::Deactivated);
         }
         if header.cap.is_zero() {
-            let root = header.author.public_key() == self.genesis.root_key;
-            return if root { Ok(()) } else { Err(ControlError::NotAllowed) };
+            let root = self.is_root(header);
+            return if root { Ok(Chain::from([])) } else { Err(ControlError::NotAllowed) };
         }
-        let grant = self.grants.get(&header.cap).ok_or(ControlError::Missing)?;
+        let Granted { grant, chain } = self.grants.get(&header.cap).ok_or(ControlError::Missing)?;
         let holds = grant.holder() == Some(header.author.public_key())
             && grant.holds_at(header.hlc.secs())
             && allows_kind(grant, self.bucket, header.kind, header.document);
-        if holds { Ok(()) } else { Err(ControlError::NotAllowed) }
+        if holds { Ok(chain.clone()) } else { Err(ControlError::NotAllowed) }
     }
 }
 

@@ -196,3 +196,6 @@ pub const CHECKPOINT_MEMBERS_MAX: usize = 256;
 
 /// Headers on each side of a fork proof: how far the next signature may be from the fork.
 pub const FORK_PROOF_HEADERS_MAX: usize = 1_024;
+
+/// Bytes of a sealed invitation: the granter's key log is most of it.
+pub const INVITATION_LEN_MAX: usize = 1_048_576;

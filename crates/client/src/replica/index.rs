@@ -32,6 +32,32 @@ pub struct Taken {
     pub facts: Option<Metadata>,
     /// How the source looked, for what this device put.
     pub stamp: Option<Stamp>,
+    /// Whether it counts: not if its author was taken out before it. Then it is kept and hidden.
+    pub counts: bool,
+}
+
+impl Taken {
+    /// An entry that counts and of which the index need not know what it says.
+    pub const fn plain(entry: Verified<Entry>) -> Self {
+        Self { entry, facts: None, stamp: None, counts: true }
+    }
+}
+
+/// A version or tombstone that was judged once more.
+#[derive(Debug)]
+pub struct Judged {
+    /// Its number here.
+    pub no: LocalNo,
+    /// Its id.
+    pub id: EntryId,
+    /// Its clock.
+    pub hlc: Hlc,
+    /// What it follows.
+    pub parents: Vec<EntryId>,
+    /// What it says.
+    pub facts: Option<Metadata>,
+    /// Whether it counts now.
+    pub counts: bool,
 }
 
 /// A set of entries being taken in.
@@ -152,7 +178,7 @@ impl<'a> Intake<'a> {
 
     /// Adds one entry that is not here yet. `own` when this device's author wrote it.
     pub fn add(&mut self, taken: Taken, own: bool) -> Result<LocalNo> {
-        let Taken { entry, facts, stamp } = taken;
+        let Taken { entry, facts, stamp, counts } = taken;
         let header = entry.header();
         let no = self.tip.last_no + 1;
         self.tip.last_no = no;
@@ -178,12 +204,37 @@ impl<'a> Intake<'a> {
         if matches!(header.kind, Kind::Version | Kind::Tombstone) {
             let key = keys::version(b, header.document, header.hlc, entry.id());
             self.batch.put(key, no.to_be_bytes());
+            if !counts {
+                self.batch.put(keys::hidden(b, no), Vec::new());
+                return Ok(no);
+            }
             // A version that does not open counts in the graph and is shown nowhere: `facts` of
             // None makes it look like a tombstone, and `verify` names it.
             let head = Head { id: entry.id(), no, hlc: header.hlc, facts, stamp };
             self.add_head(header.document, head, &header.parents)?;
         }
         Ok(no)
+    }
+
+    /// Works a document out from all its versions once more, each after what it follows.
+    pub fn judge_again(&mut self, tag: DocumentTag, versions: Vec<Judged>) -> Result<()> {
+        let stamps: HashMap<EntryId, Stamp> = {
+            let row = &mut self.pending(tag)?.after;
+            let heads = std::mem::take(&mut row.heads);
+            heads.into_iter().filter_map(|head| Some((head.id, head.stamp?))).collect()
+        };
+        self.queue(tag);
+        for Judged { no, id, hlc, parents, facts, counts } in versions {
+            let key = keys::hidden(self.bucket, no);
+            if !counts {
+                self.batch.put(key, Vec::new());
+                continue;
+            }
+            self.batch.delete(key);
+            let stamp = stamps.get(&id).copied();
+            self.add_head(tag, Head { id, no, hlc, facts, stamp }, &parents)?;
+        }
+        Ok(())
     }
 
     /// Notes what a checkpoint says that was added just now. `own` when this device's author wrote

@@ -158,6 +158,18 @@ pub fn conflicts(b: BucketNo) -> Vec<u8> {
 pub fn conflict(b: BucketNo, tag: DocumentTag) -> Vec<u8> {
     key(b'X', b, &[&tag.0])
 }
+/// An entry that counts for nothing because its author was taken out, by number.
+pub fn hidden(b: BucketNo, no: LocalNo) -> Vec<u8> {
+    key(b'H', b, &[&no.to_be_bytes()])
+}
+/// All of them.
+pub fn all_hidden(b: BucketNo) -> Vec<u8> {
+    key(b'H', b, &[])
+}
+/// Says that entries must be judged again, because a revoke came or fell.
+pub fn unsettled(b: BucketNo) -> Vec<u8> {
+    key(b'U', b, &[])
+}
 /// Where the exchange with a remote stands.
 pub fn sync(b: BucketNo, remote: RemoteNo) -> Vec<u8> {
     key(b'S', b, &[&remote.to_be_bytes()])
@@ -176,6 +188,8 @@ pub fn of_entries(k: &LocalKey, b: BucketNo) -> Vec<Vec<u8>> {
         start(directory(k, b, DocumentTag::ZERO)),
         all_waiting(b),
         conflicts(b),
+        all_hidden(b),
+        unsettled(b),
         start(sync(b, 0)),
     ]
 }

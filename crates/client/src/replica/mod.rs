@@ -210,7 +210,7 @@ pub fn decode_own(bytes: &[u8]) -> Result<Verified<Entry>> {
 }
 
 /// Eight bytes, big-endian.
-pub fn read_no(bytes: &[u8]) -> Result<u64> {
+pub(crate) fn read_no(bytes: &[u8]) -> Result<u64> {
     bytes.try_into().map(u64::from_be_bytes).map_err(|_| damaged_row())
 }
 

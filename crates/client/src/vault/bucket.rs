@@ -249,7 +249,7 @@ impl Vault {
                 ids.insert(tag, entry.id());
             }
             let (said, stamp) = facts.get(&tag).cloned().unwrap_or((None, None));
-            intake.add(Taken { entry, facts: said, stamp }, true)?;
+            intake.add(Taken { entry, facts: said, stamp, counts: true }, true)?;
         }
         if let Some((entry, said)) = closing {
             take_checkpoint(&mut intake, entry, Some(&said), true)?;

@@ -197,7 +197,7 @@ impl Vault {
         let author = self.secrets.secret.author(record.id, 0).author();
         for entry in founded.entries {
             let own = entry.header().author == author;
-            intake.add(Taken { entry, facts: None, stamp: None }, own)?;
+            intake.add(Taken::plain(entry), own)?;
         }
         let meta_row = self.replica.seal(keys::META, &meta)?;
         let record_key = keys::bucket(record.id);
@@ -228,7 +228,7 @@ impl Vault {
         // Nothing comes after it, so no epoch is made for it.
         let entries = self.seal(bucket, &[planned], false, &mut intake)?;
         for entry in entries {
-            intake.add(Taken { entry, facts: None, stamp: None }, true)?;
+            intake.add(Taken::plain(entry), true)?;
         }
         bucket.record.deactivated = true;
         let key = keys::bucket(bucket.record.id);

@@ -236,7 +236,7 @@ pub(crate) fn take_checkpoint(
     own: bool,
 ) -> Result<()> {
     let noted = entry.clone();
-    intake.add(Taken { entry, facts: None, stamp: None }, own)?;
+    intake.add(Taken::plain(entry), own)?;
     if let Some(said) = said {
         intake.witness(&noted, said, own);
     }

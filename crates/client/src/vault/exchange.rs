@@ -8,8 +8,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use strongroom_core::document::{Content, VersionBody};
-use strongroom_core::joining;
 use strongroom_seal::identity::{MemberSigningKey, VaultSigningKey};
 use strongroom_seal::rng::Rng;
 use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
@@ -18,14 +16,13 @@ use strongroom_wire::control::Control;
 use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::format::FORMAT;
 use strongroom_wire::frame::{self, Area, Frame};
-use strongroom_wire::ids::{DocumentTag, EntryId};
+use strongroom_wire::ids::EntryId;
 use strongroom_wire::limits::ROOT_CAPABILITY_AGE_SECS;
 
 use strongroom_store::CommitError;
 
 use super::chains::forking;
 use super::checkpoints::take_checkpoint;
-use super::documents::{SETTINGS, decode_settings};
 use super::frames::{header_of, read_answer, signed_prefix};
 use super::lost::Lost;
 use super::{Bucket, Vault};
@@ -359,13 +356,14 @@ impl Vault {
         let mut met_itself = false;
         let count = verified.len() as u64;
         let mut control = self.control(bucket)?;
+        let standing = control.as_ref().map(Control::standing).unwrap_or_default();
         let mut taken = HashMap::new();
         let log: Vec<Verified<Entry>> =
             verified.iter().filter(|entry| entry.header().kind.is_control()).cloned().collect();
         self.open_epochs(bucket, &log)?;
         for entry in verified {
             self.check_follows(b, &entry, &taken)?;
-            let facts = self.judge(bucket, &mut control, &entry)?;
+            let (facts, counts) = self.judge(bucket, &mut control, &entry)?;
             taken.insert(entry.id(), entry.header().hlc);
             let own = entry.header().author == bucket.author.author();
             met_itself |= own;
@@ -373,7 +371,7 @@ impl Vault {
                 let said = Self::read_checkpoint(bucket, &entry);
                 take_checkpoint(&mut intake, entry, said.as_ref(), own)?;
             } else {
-                intake.add(Taken { entry, facts, stamp: None }, own)?;
+                intake.add(Taken { entry, facts, stamp: None, counts }, own)?;
             }
         }
         if !log.is_empty() {
@@ -382,7 +380,14 @@ impl Vault {
         let record_key = keys::bucket(bucket.record.id);
         let sealed = self.replica.seal(&record_key, &bucket.record)?;
         intake.batch().put(record_key, sealed);
+        let changed = control.as_ref().is_some_and(|now| now.standing() != standing);
+        if changed {
+            intake.batch().put(keys::unsettled(b), Vec::new());
+        }
         let tip = intake.commit()?;
+        if changed {
+            self.settle_hidden(bucket)?;
+        }
         if contiguous {
             // What came from there need not go back there.
             state.pushed = tip.last_no;
@@ -428,107 +433,6 @@ impl Vault {
         bytes.map(|bytes| header_of(&bytes).map(|(header, _)| header.hlc)).transpose()
     }
 
-    /// The control log as this replica has it; `None` before the genesis is here.
-    pub(crate) fn control(&self, bucket: &Bucket) -> Result<Option<Control>> {
-        let mut control: Option<Control> = None;
-        for entry in self.control_entries(bucket)? {
-            let damaged = |e| Error::damaged(format!("the control log on this device: {e}"));
-            match &mut control {
-                None => control = Some(Control::new(&entry).map_err(damaged)?),
-                Some(control) => control.insert(&entry).map_err(damaged)?,
-            }
-        }
-        Ok(control)
-    }
-
-    /// Control entries in the order they came.
-    pub(crate) fn control_entries(&self, bucket: &Bucket) -> Result<Vec<Verified<Entry>>> {
-        let b = bucket.no();
-        let mut numbers = Vec::new();
-        self.replica.each(&keys::controls(b), |key, _| {
-            numbers.extend(key.last_chunk::<8>().map(|no| u64::from_be_bytes(*no)));
-            Ok(true)
-        })?;
-        numbers.into_iter().map(|no| self.replica.entry(b, no)).collect()
-    }
-
-    /// Judges one entry, in the order it arrived, and takes from it what this member can open.
-    pub(crate) fn judge(
-        &self,
-        bucket: &mut Bucket,
-        control: &mut Option<Control>,
-        entry: &Verified<Entry>,
-    ) -> Result<Option<strongroom_core::document::Metadata>> {
-        let id = entry.id();
-        let refuse = |e: strongroom_wire::control::ControlError| {
-            Error::damaged(format!("the provider sent {id}, which does not count: {e}"))
-        };
-        let header = entry.header();
-        let Some(log) = control else {
-            *control = Some(Control::new(entry).map_err(refuse)?);
-            return Ok(None);
-        };
-        if header.kind.is_control() {
-            log.insert(entry).map_err(refuse)?;
-            self.take_control(bucket, log.is_deactivated(), entry)?;
-            return Ok(None);
-        }
-        log.judge(header).map_err(refuse)?;
-        if header.kind != Kind::Version {
-            return Ok(None);
-        }
-        match bucket.keyring.open_version(entry) {
-            // A version that lies about its chunks would lose them at the provider: flagged, shown
-            // nowhere.
-            Ok(body) if super::verify::references_match(entry, &body).is_err() => Ok(None),
-            Ok(body) => {
-                note_label(bucket, header.document, &body);
-                Ok(Some(body.metadata))
-            }
-            // Authentic, and not for us or not of our format: kept, counted, shown nowhere.
-            // `verify` names it.
-            Err(_) => Ok(None),
-        }
-    }
-
-    fn take_control(
-        &self,
-        bucket: &mut Bucket,
-        deactivated: bool,
-        entry: &Verified<Entry>,
-    ) -> Result<()> {
-        match entry.header().kind {
-            Kind::Epoch => {
-                // The first says what the name key is for good. One that says otherwise is not
-                // fresh: nobody seals under it, and no tag moves.
-                let unknown = *bucket.record.name_key == [0; 32];
-                if let Ok(body) = joining::epoch_body(&bucket.keyring, entry)
-                    && unknown
-                {
-                    bucket.record.name_key = body.name_key.to_secret_bytes();
-                    bucket.names = body.name_key;
-                }
-            }
-            Kind::Member => {
-                let facts = joining::member_facts(&bucket.keyring, &bucket.names, entry);
-                let facts = facts.map_err(|_| {
-                    Error::damaged(format!(
-                        "the provider sent {}, a member entry whose sealed part does not match",
-                        entry.id()
-                    ))
-                })?;
-                if let Some(key) = &facts.body.tag_key
-                    && facts.body.principal == self.secrets.principal
-                {
-                    bucket.record.tag_key = key.to_secret_bytes();
-                }
-            }
-            Kind::Revoke => bucket.record.deactivated = deactivated,
-            _ => {}
-        }
-        Ok(())
-    }
-
     /// Exchanges one bucket with every provider of the vault. A provider that does not answer is
     /// told and costs nothing else.
     pub(crate) fn push(&self, bucket: &mut Bucket, progress: &dyn Progress) -> Result<bool> {
@@ -556,17 +460,6 @@ impl Vault {
 pub(crate) fn member_session(remote: &Remote, bucket: &Bucket) -> Result<Session> {
     let member = MemberSigningKey::from_secret_bytes(&bucket.record.member_seed);
     Ok(remote.session(Arc::new(member), &bucket.member_chain()?))
-}
-
-fn note_label(bucket: &mut Bucket, tag: DocumentTag, body: &VersionBody) {
-    if tag != bucket.natural(SETTINGS) {
-        return;
-    }
-    if let Content::Inline(bytes) = &body.content
-        && let Ok(label) = decode_settings(bytes)
-    {
-        bucket.record.label = label;
-    }
 }
 
 /// Whether a provider refused an entry for what it is, and not for who sent it.

@@ -84,7 +84,7 @@ impl Vault {
         let key = keys::bucket(next.record.id);
         let row = self.replica.seal(&key, &next.record)?;
         intake.batch().put(key, row);
-        intake.add(Taken { entry: enrolled.entry, facts: None, stamp: None }, true)?;
+        intake.add(Taken::plain(enrolled.entry), true)?;
         *bucket = next;
         Ok(())
     }
@@ -130,7 +130,7 @@ impl Vault {
                 again.push(entry);
                 continue;
             }
-            let facts = self.judge(bucket, &mut control, &entry)?;
+            let (facts, counts) = self.judge(bucket, &mut control, &entry)?;
             if entry.header().kind.is_control() {
                 log.push(entry.clone());
             }
@@ -138,7 +138,7 @@ impl Vault {
                 let said = Self::read_checkpoint(bucket, &entry);
                 take_checkpoint(&mut intake, entry, said.as_ref(), false)?;
             } else {
-                intake.add(Taken { entry, facts, stamp: None }, false)?;
+                intake.add(Taken { entry, facts, stamp: None, counts }, false)?;
             }
         }
         let standing = Standing::of(&log, self.followed(intake.tip().position.clock))?;
@@ -163,7 +163,7 @@ impl Vault {
             let (entry, facts) =
                 self.sealed_again(bucket, &old, &again_under, &renamed, &intake)?;
             renamed.insert(old.id(), entry.id());
-            intake.add(Taken { entry, facts, stamp: None }, true)?;
+            intake.add(Taken { entry, facts, stamp: None, counts: true }, true)?;
         }
         intake.commit().map(drop)
     }

@@ -122,7 +122,8 @@ impl Vault {
         let row = self.replica.document(bucket.no(), tag)?.unwrap_or_default();
         let heads: Vec<EntryId> = row.heads.iter().map(|head| head.id).collect();
         let mut versions = Vec::new();
-        for no in self.version_numbers(bucket, tag)? {
+        let hidden = self.hidden_numbers(bucket)?;
+        for no in self.version_numbers(bucket, tag)?.into_iter().filter(|no| !hidden.contains(no)) {
             let entry = self.replica.entry(bucket.no(), no)?;
             let header = entry.header();
             let body = match header.kind {

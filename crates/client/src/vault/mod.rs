@@ -10,7 +10,9 @@ mod documents;
 mod edit;
 mod exchange;
 mod frames;
+mod hidden;
 mod instance;
+mod judging;
 mod list;
 mod lost;
 mod paths;
@@ -234,7 +236,11 @@ impl Vault {
             }
         };
         match <[BucketRecord; 1]>::try_from(found) {
-            Ok([record]) => Ok(Bucket::open(record, self)),
+            Ok([record]) => {
+                let bucket = Bucket::open(record, self);
+                self.settle_if_unsettled(&bucket)?;
+                Ok(bucket)
+            }
             Err(none) if none.is_empty() => {
                 let what = name.map_or_else(
                     || "default bucket".to_owned(),

@@ -203,7 +203,7 @@ impl Vault {
         let key = keys::bucket(bucket.record.id);
         let row = self.replica.seal(&key, &bucket.record)?;
         intake.batch().put(key, row);
-        intake.add(Taken { entry: enrolled.entry, facts: None, stamp: None }, true)?;
+        intake.add(Taken::plain(enrolled.entry), true)?;
         intake.commit()?;
         Ok(())
     }

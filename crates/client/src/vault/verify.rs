@@ -10,7 +10,7 @@ use strongroom_seal::suite::Suite;
 use strongroom_store::{Sqlite, StoreError};
 use strongroom_wire::chain::signature_holds;
 use strongroom_wire::clear::{Clear, References};
-use strongroom_wire::control::Control;
+use strongroom_wire::control::{Control, ControlError};
 use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::ids::{ChunkId, EntryId};
 use strongroom_wire::limits::CHECKPOINT_AUTHORS_MAX;
@@ -270,7 +270,11 @@ fn verify_entry(
     if header.kind.is_control() {
         return log.insert(&entry).map(|()| None).map_err(|e| e.to_string());
     }
-    log.judge(header).map_err(|e| e.to_string())?;
+    match log.judge(header) {
+        // Set aside, as it should be.
+        Err(ControlError::Stopped) => return Ok(None),
+        judged => judged.map_err(|e| e.to_string())?,
+    }
     if header.kind == Kind::Checkpoint {
         let plain = bucket.keyring.open(&entry).map_err(|e| e.to_string())?;
         let said = Checkpoint::decode(&plain).map_err(|e| e.to_string())?;

@@ -53,7 +53,9 @@ fn null() -> Item {
 fn list(items: Vec<Item>) -> Item {
     Box::new(move |w| {
         w.array(items.len());
-        items.iter().for_each(|item| item(w));
+        for item in &items {
+            item(w);
+        }
     })
 }
 

@@ -138,7 +138,7 @@ fn taken_in(dice: &mut Dice, all: Vec<Written>) -> Replica {
         let mut intake = Intake::start(&replica, B).unwrap();
         for one in waiting.by_ref().take(1 + dice.below(6) as usize) {
             let Written { entry, facts } = one;
-            intake.add(Taken { entry, facts, stamp: None }, false).unwrap();
+            intake.add(Taken { entry, facts, stamp: None, counts: true }, false).unwrap();
         }
         intake.commit().unwrap();
     }

@@ -67,6 +67,7 @@ const ROWS: &[Row] = &[
     ("recovery sign", &[("locator", &[22; 32]), ("thumbprint", &[23; 32])]),
     ("recovery wrap", &[("shared secret", &[15; 32]), ("record id", &[24; 32]), ("counter", N1)]),
     ("root wrap", &[("shared secret", &[15; 32]), ("bucket id", &[2; 32])]),
+    ("invitation", &[("shared secret", &[15; 32]), ("principal id", &[2; 32])]),
     ("local", &[("device secret", &[12; 32])]),
     ("local row", &[("LK", &[25; 32]), ("nonce", &[9; 32])]),
     (

@@ -285,8 +285,7 @@ struct Judged {
 
 fn refuse(entry: &Entry, error: ControlError) -> Refusal {
     let problem = match error {
-        ControlError::Unsupported => Problem::Unsupported,
-        ControlError::Deactivated => Problem::Forbidden,
+        ControlError::Stopped | ControlError::Deactivated => Problem::Forbidden,
         _ => Problem::InvalidEntry,
     };
     Refusal::entry(problem, entry.id(), &error)
@@ -454,10 +453,17 @@ impl<'a> Judging<'a> {
                 let state = &self.state.control;
                 let control = self.control.get_or_insert_with(|| (**state).clone());
                 control.insert(entry).map_err(|error| refuse(entry, error))?;
+                // Between replicas it would stay, hidden. Here its author can still be told.
+                if !self.relayed && !control.counts(&entry.id()) {
+                    return Err(refuse(entry, ControlError::Stopped));
+                }
             }
         } else {
             let control = self.control.as_ref().unwrap_or(&self.state.control);
-            control.judge(header).map_err(|error| refuse(entry, error))?;
+            match control.judge(header) {
+                Err(ControlError::Stopped) if self.relayed => {}
+                judged => judged.map_err(|error| refuse(entry, error))?,
+            }
             self.check_parents(entry)?;
         }
         *tip = Some(AuthorTip { seq: header.seq, id: entry.id(), hlc: header.hlc });

@@ -165,6 +165,5 @@ async fn still_holds(provider: &Provider, grant: &Grant) -> Result<(), Refusal> 
     let Some(bucket) = grant.target().bucket() else { return Ok(()) };
     let bucket = provider.buckets.open(bucket).await?.ok_or_else(|| unauthorized(provider))?;
     let control = bucket.published().control;
-    let revoked = grant.ids().any(|id| control.is_revoked(&id));
-    if revoked { Err(unauthorized(provider)) } else { Ok(()) }
+    if control.may_use(grant) { Ok(()) } else { Err(unauthorized(provider)) }
 }

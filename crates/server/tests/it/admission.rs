@@ -85,12 +85,6 @@ async fn a_bad_entry_is_named_and_nothing_of_its_request_is_kept() {
         author.finish(header, &Clear::Checkpoint, noise(50))
     };
     let genesis = Bucket::new().founding[0].clone();
-    let revoke = |targets: Vec<RevokeTarget>| {
-        let mut author = author.clone();
-        let mut header = author.header(Kind::Revoke, DocumentTag::ZERO);
-        header.parents = vec![scene.bucket.founding[2].id()];
-        author.finish(header, &Clear::Revoke(Revoke { targets, cutoffs: vec![] }), noise(20))
-    };
     let stranger = Author::new(new_key(), scene.bucket.id, author.epoch, author.cap);
     let stranger = Author { hlc: author.hlc, ..stranger };
     let day = 25 * 3_600 * 1_000;
@@ -121,11 +115,6 @@ async fn a_bad_entry_is_named_and_nothing_of_its_request_is_kept() {
         ("is of a kind to come", vec![message], 422),
         ("has lost its sealed part", vec![made(&|_| ()).without_sealed()], 422),
         ("founds another bucket", vec![genesis], 422),
-        (
-            "revokes what format 0 cannot",
-            vec![revoke(vec![RevokeTarget::Author(author.id())])],
-            422,
-        ),
     ];
     for (why, bad, status) in table {
         // Beside a good entry of another author: it must not be kept either.
@@ -162,7 +151,7 @@ async fn a_run_signed_at_its_end_comes_back_whole() {
     scene.bring(&run[..40]).await.refused(422, "invalid-entry");
     scene.bring(&run).await.expect(200);
     let got = exchange(&scene.client, &scene.session, &scene.bucket, &[since(None)]).await;
-    assert_eq!(&got.entries[3..], run);
+    assert_eq!(&got.entries[4..], run);
     scene.running.stop().await;
 }
 
@@ -173,7 +162,7 @@ async fn a_retry_after_a_lost_answer_changes_nothing() {
     for _ in 0..3 {
         scene.bring(&[version.clone(), version.clone()]).await.expect(200);
     }
-    assert_eq!(scene.count().await, 4);
+    assert_eq!(scene.count().await, 5);
     // Part of it is known: only the rest is new.
     let more = scene.bucket.author.version(30, References::NONE);
     let cursor =
@@ -181,12 +170,12 @@ async fn a_retry_after_a_lost_answer_changes_nothing() {
     let sent = [Frame::Entries(vec![version, more]), since(cursor)];
     let got = exchange(&scene.client, &scene.session, &scene.bucket, &sent).await;
     assert!(got.entries.is_empty());
-    assert_eq!((got.cursor.unwrap().at, scene.count().await), (5, 5));
+    assert_eq!((got.cursor.unwrap().at, scene.count().await), (6, 6));
     // Founding again, too.
     let body = frames(&[Frame::Entries(scene.bucket.founding.clone())]);
     let path = scene.bucket.path("");
     scene.client.call(&scene.vault.session, "PUT", &path, body.clone()).await.expect(201);
-    assert_eq!(scene.count().await, 5);
+    assert_eq!(scene.count().await, 6);
     // But not by another vault.
     let other = Vault::open(&scene.client).await;
     scene.client.call(&other.session, "PUT", &path, body).await.refused(409, "conflict");
@@ -266,7 +255,7 @@ async fn a_deactivated_bucket_is_for_pulling_only_at_once() {
     let other = scene.bucket.path(&format!("/chunks/{}", id.to_base32()));
     scene.client.call(&scene.session, "PUT", &other, bytes).await.refused(403, "forbidden");
     scene.client.call(&scene.session, "GET", &path, "").await.expect(200);
-    assert_eq!(scene.count().await, 4);
+    assert_eq!(scene.count().await, 5);
     // Who had not heard of it says what it saw, and hears of it in the same answer.
     let author = &mut scene.bucket.author;
     (author.seq, author.prev) = stood;
@@ -275,7 +264,7 @@ async fn a_deactivated_bucket_is_for_pulling_only_at_once() {
     let late = scene.bucket.author.version(30, References::NONE);
     scene.bring(&[checkpoint.clone(), late]).await.refused(403, "forbidden");
     scene.bring(&[checkpoint]).await.expect(200);
-    assert_eq!(scene.count().await, 5);
+    assert_eq!(scene.count().await, 6);
     scene.running.stop().await;
 }
 
@@ -341,17 +330,17 @@ async fn a_cursor_of_another_log_is_unknown() {
         exchange(&scene.client, &scene.session, &scene.bucket, &[since(cursor)]).await
     };
     let known = ask(None).await.cursor.unwrap();
-    assert_eq!(known.at, 3);
+    assert_eq!(known.at, 4);
     for (why, cursor) in [
         ("another log", Cursor { log: [7; 8], ..known }),
-        ("beyond the end", Cursor { at: 4, ..known }),
+        ("beyond the end", Cursor { at: 5, ..known }),
         ("far beyond the end", Cursor { at: u64::MAX, ..known }),
     ] {
         let got = ask(Some(cursor)).await;
         assert!(got.entries.is_empty() && got.cursor.is_none(), "{why}");
     }
     let got = ask(Some(Cursor { at: 1, ..known })).await;
-    assert_eq!((got.entries.len(), got.cursor), (2, Some(known)));
+    assert_eq!((got.entries.len(), got.cursor), (3, Some(known)));
     scene.running.stop().await;
 }
 
@@ -388,7 +377,7 @@ async fn frames_have_one_order() {
         &[hello, piece, entries, since(None)],
     )
     .await;
-    assert_eq!(got.cursor.unwrap().at, 4);
+    assert_eq!(got.cursor.unwrap().at, 5);
     scene.running.stop().await;
 }
 
@@ -404,7 +393,7 @@ async fn a_relay_may_store_what_others_wrote() {
     scene.client.call(&session, "POST", &path, body).await.expect(200);
     let pull = frames(&[since(None)]);
     scene.client.call(&session, "POST", &path, pull).await.refused(403, "forbidden");
-    assert_eq!(scene.count().await, 5);
+    assert_eq!(scene.count().await, 6);
     scene.running.stop().await;
 }
 
@@ -437,7 +426,7 @@ async fn a_long_pull_comes_in_pieces_that_end_where_requests_ended() {
         }
     }
     assert!(pieces >= 3, "{pieces}");
-    assert_eq!(&ids[3..], sent);
+    assert_eq!(&ids[4..], sent);
     scene.running.stop().await;
 }
 
@@ -485,8 +474,8 @@ async fn a_purge_drops_sealed_parts_and_chunks_and_keeps_headers() {
     let len = good.encode().len() as u64;
     scene.bring(&[good]).await.expect(200);
     let got = exchange(&scene.client, &scene.session, &scene.bucket, &[since(None)]).await;
-    assert_eq!(got.entries[3], old.without_sealed(), "the header is still checkable");
-    assert_eq!(got.entries[4], kept);
+    assert_eq!(got.entries[4], old.without_sealed(), "the header is still checkable");
+    assert_eq!(got.entries[5], kept);
     scene.client.call(&scene.session, "GET", &path, "").await.refused(404, "not-found");
     // 900 bytes became a hash of 32; both are CBOR.
     let entry = 900 + 3 - (32 + 3);

@@ -41,13 +41,13 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
     let hello = Frame::Hello { formats: vec![0], salt: [1; 16] };
     let got = exchange(&client, &session, &bucket, &[hello.clone(), since(cursor)]).await;
     assert_eq!((got.entries.len(), got.cursor), (0, cursor), "the same log goes on");
-    assert_eq!(got.done.unwrap().0, 4);
+    assert_eq!(got.done.unwrap().0, 5);
     assert_eq!(client.call(&session, "GET", &path, "").await.expect(200).body[..], bytes);
     // The author's chain goes on where it was.
     let next = bucket.author.version(300, References::NONE);
     let sent = [Frame::Entries(vec![next]), since(cursor)];
     let got = exchange(&client, &session, &bucket, &sent).await;
-    assert_eq!(got.cursor.unwrap().at, 5);
+    assert_eq!(got.cursor.unwrap().at, 6);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,7 +137,7 @@ async fn a_provider_says_who_it_is_and_what_it_counts() {
     for line in [
         "strongroom_vaults_opened_total 1",
         "strongroom_buckets_opened_total 1",
-        "strongroom_entries_stored_total 3",
+        "strongroom_entries_stored_total 4",
         "strongroom_requests_refused_total 2",
         "strongroom_sessions 3",
         "# TYPE strongroom_connections gauge",
@@ -270,13 +270,13 @@ async fn a_full_disk_is_said_and_afterwards_all_goes_on() {
         put(&client).await.refused(507, "full");
         client.call(&session, "PUT", &path, bytes.clone()).await.refused(507, "full");
         let got = exchange(&client, &session, &bucket, &[since(None)]).await;
-        assert_eq!(got.entries.len(), 3, "nothing that is not durable is shown");
+        assert_eq!(got.entries.len(), 4, "nothing that is not durable is shown");
     }
     failing.fail.store(false, Ordering::SeqCst);
     put(&client).await.expect(200);
     client.call(&session, "PUT", &path, bytes).await.expect(201);
     let got = exchange(&client, &session, &bucket, &[since(None)]).await;
-    assert_eq!(got.entries.len(), 4);
+    assert_eq!(got.entries.len(), 5);
     let reply = client.call(&vault.session, "GET", "/vault", "").await.expect(200);
     let used = strongroom_wire::api::VaultTerms::decode(&reply.body).unwrap().used_bytes;
     let reply = client.call(&vault.session, "GET", "/vault/holdings", "").await.expect(200);

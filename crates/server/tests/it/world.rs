@@ -219,11 +219,24 @@ impl Author {
         entry
     }
 
+    /// The author's own first entry, which carries what it uses.
+    pub fn enrols(&mut self, capability: &Capability, parent: EntryId) -> Entry {
+        let mut header = self.header(Kind::Member, DocumentTag::ZERO);
+        header.parents = vec![parent];
+        self.finish(header, &carries(capability), noise(60))
+    }
+
     /// A version of a new document, `len` sealed bytes.
     pub fn version(&mut self, len: usize, references: References) -> Entry {
         let header = self.header(Kind::Version, DocumentTag(random()));
         self.finish(header, &Clear::Version(references), noise(len))
     }
+}
+
+/// The clear part of a member entry with one capability.
+pub fn carries(capability: &Capability) -> Clear {
+    let capabilities = vec![capability.bytes().to_vec()];
+    Clear::Member(Member { capabilities, wrap: None, commitment: None })
 }
 
 pub fn noise(len: usize) -> Vec<u8> {
@@ -240,7 +253,7 @@ pub struct Bucket {
     pub member: MemberTag,
     pub author: Author,
     pub chain: CapabilityChain,
-    /// Genesis, epoch, member.
+    /// Genesis, epoch, member, author.
     pub founding: Vec<Entry>,
 }
 
@@ -293,16 +306,12 @@ impl Bucket {
         let second = issue(&first.attenuate(&device).unwrap(), &member_key);
         let mut header = root.header(Kind::Member, DocumentTag::ZERO);
         header.parents = vec![epoch.id()];
-        let clear = Clear::Member(Member {
-            capabilities: vec![first.bytes().to_vec(), second.bytes().to_vec()],
-            wrap: None,
-            commitment: None,
-        });
-        let entry = root.finish(header, &clear, noise(200));
+        let entry = root.finish(header, &carries(&first), noise(200));
         let mut author = Author::new(author_key, id, epoch.id(), second.id());
         author.hlc = root.hlc;
+        let enrolment = author.enrols(&second, entry.id());
         let chain = chain_of(&[first, second]);
-        let founding = vec![genesis, epoch, entry];
+        let founding = vec![genesis, epoch, entry, enrolment];
         Self { id, root, member_key, member, author, chain, founding }
     }
 
@@ -321,7 +330,7 @@ impl Bucket {
         client.open(&self.author.key, Some(&self.chain)).await.unwrap()
     }
 
-    /// A capability of the member key for another device, carried in a member entry of this one.
+    /// A capability of the member key for another device, which enrols itself.
     pub fn grant(&mut self, actions: Actions) -> (Author, CapabilityChain, Entry) {
         let key = new_key();
         let first = self.chain.capabilities()[0].clone();
@@ -329,16 +338,9 @@ impl Bucket {
             .for_holder(public(&key), Some(self.member))
             .with_depth(0);
         let second = issue(&first.attenuate(&claims).unwrap(), &self.member_key);
-        let clear = Clear::Member(Member {
-            capabilities: vec![second.bytes().to_vec()],
-            wrap: None,
-            commitment: None,
-        });
-        let mut header = self.author.header(Kind::Member, DocumentTag::ZERO);
-        header.parents = vec![self.founding[2].id()];
-        let entry = self.author.finish(header, &clear, noise(60));
         let mut author = Author::new(key, self.id, self.author.epoch, second.id());
         author.hlc = self.author.hlc;
+        let entry = author.enrols(&second, self.founding[3].id());
         (author, chain_of(&[first, second]), entry)
     }
 }

@@ -1,3 +1,6 @@
+//! Random worlds. Comes in: seeds; `STRONGROOM_SEED` names the first. Goes out: the rules hold in
+//! each. Must not know: how the rules decide.
+
 use strongroom_simulator::dice::Dice;
 use strongroom_simulator::{properties, wild};
 

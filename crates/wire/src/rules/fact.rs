@@ -112,9 +112,9 @@ impl Fact {
         }
     }
 
-    /// Whether the author may let in whom this chain ends with: with the right to, anybody; without,
-    /// its own member's keys. An invitation is for somebody else: a member that invites itself
-    /// could contest its own acceptance, and so take back what it did.
+    /// Whether the author may let in whom this chain ends with: with the right to, anybody;
+    /// without, its own member's keys. An invitation is for somebody else: a member that invites
+    /// itself could contest its own acceptance, and so take back what it did.
     fn may_give(&self, chain: &[Element]) -> bool {
         let own = member(chain).is_some() && member(chain) == member(&self.chain);
         let invites = chain.last().is_some_and(|last| last.caveats.accept);

@@ -47,6 +47,20 @@ impl<'a> Subject<'a> {
         self.chain.iter().chain(self.carried.iter().flat_map(|chain| chain.iter()))
     }
 
+    /// Everything a revoke could name to take this entry out.
+    fn names(&self) -> Vec<RevokeTarget> {
+        let mut names = vec![RevokeTarget::Author(*self.author)];
+        let keys = self.carried.iter().flat_map(|chain| issuing(chain));
+        names.extend(keys.filter_map(|key| key.holder.map(RevokeTarget::MemberKey)));
+        for element in self.carried.iter().flat_map(|chain| chain.iter()).chain(self.chain) {
+            names.push(RevokeTarget::Capability(element.id));
+            names.extend(element.member.map(RevokeTarget::Member));
+        }
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     fn is(&self, place: u32) -> bool {
         matches!(self.at, At::Log(at) if at == place)
     }
@@ -58,7 +72,7 @@ impl<'a> Subject<'a> {
 
 impl Rules {
     /// Whether the author of this revoke had the right to write it.
-    pub(super) fn stands(&self, revoke: u32) -> bool {
+    pub(super) fn has_right(&self, revoke: u32) -> bool {
         let Some(subject) = self.subject(revoke) else { return false };
         let heard = Heard::Above(revoke);
         if self.doubted.contains(revoke) {
@@ -161,21 +175,7 @@ impl Rules {
             self.hears(heard, revoke)
                 && (self.stops(revoke, subject) || self.closes(revoke, subject))
         };
-        self.names_of(subject).iter().flat_map(|name| self.naming(name)).any(touched)
-    }
-
-    /// Everything a revoke could name to take this entry out.
-    fn names_of(&self, subject: &Subject<'_>) -> Vec<RevokeTarget> {
-        let mut names = vec![RevokeTarget::Author(*subject.author)];
-        let keys = subject.carried.iter().flat_map(|chain| issuing(chain));
-        names.extend(keys.filter_map(|key| key.holder.map(RevokeTarget::MemberKey)));
-        for element in subject.carried.iter().flat_map(|chain| chain.iter()).chain(subject.chain) {
-            names.push(RevokeTarget::Capability(element.id));
-            names.extend(element.member.map(RevokeTarget::Member));
-        }
-        names.sort_unstable();
-        names.dedup();
-        names
+        subject.names().iter().flat_map(|name| self.naming(name)).any(touched)
     }
 
     /// The standing or fallen revokes that name this.

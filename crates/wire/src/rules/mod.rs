@@ -134,7 +134,7 @@ impl Rules {
     }
 
     /// Whether this entry is a revoke that stands.
-    pub fn stands_now(&self, id: &EntryId) -> bool {
+    pub fn stands(&self, id: &EntryId) -> bool {
         self.places.get(id).is_some_and(|place| self.standing.contains(*place))
     }
 
@@ -172,15 +172,63 @@ impl Rules {
     }
 
     /// The members: whose chain is carried by an entry that counts, and neither closed nor stopped
-    /// nor named by a standing revoke; unless the carrying entry's author had seen it.
-    pub fn members(&self) -> BTreeSet<MemberTag> {
+    /// nor named by a standing revoke; unless the carrying entry's author had seen it. Entries that
+    /// are not `heard` are left out.
+    pub fn members(&self, heard: impl Fn(&EntryId) -> bool) -> BTreeSet<MemberTag> {
         let counting = self.counting.iter().filter_map(|place| self.facts.get(place as usize));
-        let carried =
-            counting.flat_map(|it| it.fact.carried().iter().map(|chain| (chain, &it.past)));
+        let heard = counting.filter(|it| heard(&it.fact.id));
+        let carried = heard.flat_map(|it| it.fact.carried().iter().map(|chain| (chain, &it.past)));
         carried
             .filter(|(chain, past)| !self.is_out(chain, past))
             .filter_map(|(chain, _)| fact::member(chain))
             .collect()
+    }
+
+    /// Whether nothing in the chain of a request was revoked. What a closed key gave before counts
+    /// on, if a member entry that counts carries it.
+    pub fn may_use(&self, chain: &[Element]) -> bool {
+        (1..=chain.len()).filter_map(|len| chain.get(..len)).all(|upto| {
+            let Some(last) = upto.last() else { return true };
+            let carriers = self.carriers.get(&last.id).into_iter().flatten();
+            let counted = carriers.into_iter().any(|place| self.counting.contains(*place));
+            let closed = || issuing(upto).any(|key| self.is_key_out(key, upto));
+            let stopped = || {
+                let author = last.holder.map(|key| RevokeTarget::Author(AuthorKey(key.0)));
+                let out = author.is_some_and(|it| self.is_named_out(it, last.member, None, upto));
+                out || self.is_key_out(last, upto)
+            };
+            let capability = RevokeTarget::Capability(last.id);
+            !(self.is_named_out(capability, last.member, None, upto)
+                || !counted && closed()
+                || upto.len() == chain.len() && stopped())
+        })
+    }
+
+    /// Whether a key, or whom it was given to, was taken out.
+    fn is_key_out(&self, key: &Element, chain: &[Element]) -> bool {
+        let closed = key.holder.map(RevokeTarget::MemberKey);
+        let member = key.member.map(RevokeTarget::Member);
+        closed.is_some_and(|it| self.is_named_out(it, key.member, None, chain))
+            || member.is_some_and(|it| self.is_named_out(it, key.member, Some(key), chain))
+    }
+
+    /// Whether a standing revoke with a say over this chain names this; unless the element given
+    /// was carried only by who had seen that.
+    fn is_named_out(
+        &self,
+        name: RevokeTarget,
+        of: Option<MemberTag>,
+        unless_new: Option<&Element>,
+        chain: &[Element],
+    ) -> bool {
+        self.naming(&name).filter(|revoke| self.standing.contains(*revoke)).any(|revoke| {
+            let seen = |place: &u32| {
+                self.facts.get(*place as usize).is_some_and(|it| it.past.contains(revoke))
+            };
+            let carriers = unless_new.and_then(|element| self.carriers.get(&element.id));
+            let new = carriers.is_some_and(|all| all.iter().all(seen));
+            !new && self.has_say(revoke, chain, of)
+        })
     }
 
     fn subject(&self, place: u32) -> Option<Subject<'_>> {
@@ -278,7 +326,7 @@ impl Rules {
     /// nothing; if it has no right, it changes nothing at all.
     fn hear(&mut self, place: u32) {
         let rank = self.facts.get(place as usize).map_or(0, |it| it.rank);
-        if self.stands(place) {
+        if self.has_right(place) {
             self.standing.insert(place);
             self.judge_revokes(rank + 1);
             self.count_all();
@@ -301,7 +349,7 @@ impl Rules {
         // What is judged below must not be heard above; it never is, see `hears`. Within a rank a
         // revoke hears its own past only, which comes first.
         for place in revokes {
-            let stands = self.stands(place);
+            let stands = self.has_right(place);
             self.standing.put(place, stands);
         }
     }

@@ -37,6 +37,7 @@ pub struct Draft {
     pub parents: Vec<EntryId>,
     pub document: DocumentTag,
     pub epoch: EntryId,
+    pub seq: Option<u64>,
 }
 
 /// A bucket of Alice: genesis, epoch, her member entry, and her laptop's with these actions.
@@ -71,6 +72,7 @@ impl World {
             parents: parents.to_vec(),
             document: DocumentTag::ZERO,
             epoch,
+            seq: None,
         };
         let epoch = entry(
             bucket,
@@ -114,6 +116,7 @@ impl World {
             parents: if kind.is_control() { self.control.heads() } else { vec![] },
             document: if no_document { DocumentTag::ZERO } else { DOCUMENT },
             epoch: if kind == Kind::Epoch { EntryId::ZERO } else { self.epoch },
+            seq: None,
         }
     }
 
@@ -168,6 +171,8 @@ pub fn header(bucket: BucketId, draft: &Draft) -> Header {
         hlc: draft.hlc,
         author: author(draft.who),
         cap: draft.cap,
+        // After whatever brought its author in.
+        seq: draft.seq.unwrap_or(if draft.kind.is_control() { 50 } else { 99 }),
         ..header_of(draft.kind)
     }
 }

@@ -1,0 +1,116 @@
+//! Entries that count for nothing because their author was taken out. Comes in: a control log of
+//! which the standing revokes changed. Goes out: documents worked out again without those entries,
+//! or with them again. Must not know: sockets.
+//!
+//! Nothing is forgotten: what is hidden stays in the set, because entries that count may name it,
+//! and because a senior may undo the revoke.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use strongroom_wire::control::{Control, ControlError};
+use strongroom_wire::entry::{Header, Kind};
+use strongroom_wire::ids::{AuthorKey, DocumentTag, EntryId};
+
+use super::{Bucket, Vault};
+use crate::error::{Error, Result};
+use crate::replica::index::{Intake, Judged};
+use crate::replica::keys::{self, LocalNo};
+use crate::replica::{read_no, read_tip};
+
+impl Vault {
+    /// Judges entries again if a revoke came or fell since they were judged. A program that was
+    /// killed between the two does it at its next start.
+    pub(crate) fn settle_if_unsettled(&self, bucket: &Bucket) -> Result<()> {
+        let held = || self.replica.rows().get(&keys::unsettled(bucket.no()));
+        if held()?.is_none() {
+            return Ok(());
+        }
+        let _lock = self.replica.lock_bucket(bucket.no())?;
+        if held()?.is_none() {
+            return Ok(());
+        }
+        self.settle_hidden(bucket)
+    }
+
+    /// Judges again what the revokes that stand now may have changed. The bucket must be locked.
+    pub(super) fn settle_hidden(&self, bucket: &Bucket) -> Result<()> {
+        let Some(control) = self.control(bucket)? else { return Ok(()) };
+        let b = bucket.no();
+        let mut intake = Intake::start(&self.replica, b)?;
+        for tag in self.changed_documents(bucket, &control)? {
+            let mut versions = BTreeMap::new();
+            for no in self.version_numbers(bucket, tag)? {
+                let entry = self.replica.entry(b, no)?;
+                let header = entry.header();
+                let counts = counts(&control, header);
+                let facts = if counts { Self::said(bucket, &entry) } else { None };
+                versions.insert(
+                    no,
+                    Judged {
+                        no,
+                        id: entry.id(),
+                        hlc: header.hlc,
+                        parents: header.parents.clone(),
+                        facts: facts.map(|body| body.metadata),
+                        counts,
+                    },
+                );
+            }
+            intake.judge_again(tag, versions.into_values().collect())?;
+        }
+        intake.batch().delete(keys::unsettled(b));
+        intake.commit().map(drop)
+    }
+
+    /// Documents with a version that counts and is hidden, or does not and is shown. An author's
+    /// chain counts up to some place: from its end back to where both agree that it counts.
+    fn changed_documents(
+        &self,
+        bucket: &Bucket,
+        control: &Control,
+    ) -> Result<BTreeSet<DocumentTag>> {
+        let b = bucket.no();
+        let hidden = self.hidden_numbers(bucket)?;
+        let mut tips: Vec<(AuthorKey, EntryId)> = Vec::new();
+        self.replica.each(&keys::authors(b), |key, value| {
+            if let Some(author) = key.last_chunk::<32>() {
+                tips.push((AuthorKey(*author), read_tip(value)?.id));
+            }
+            Ok(true)
+        })?;
+        let mut changed = BTreeSet::new();
+        for (_, tip) in tips {
+            let mut next = Some(tip);
+            while let Some(id) = next {
+                let Some(no) = self.replica.entry_no(b, id)? else { break };
+                let entry = self.replica.entry(b, no)?;
+                let header = entry.header();
+                next = Some(header.prev).filter(|prev| !prev.is_zero());
+                if !matches!(header.kind, Kind::Version | Kind::Tombstone) {
+                    continue;
+                }
+                match (counts(control, header), !hidden.contains(&no)) {
+                    (true, true) => break,
+                    (false, false) => {}
+                    _ => drop(changed.insert(header.document)),
+                }
+            }
+        }
+        Ok(changed)
+    }
+
+    /// Numbers of the entries that are hidden.
+    pub(crate) fn hidden_numbers(&self, bucket: &Bucket) -> Result<BTreeSet<LocalNo>> {
+        let mut hidden = BTreeSet::new();
+        self.replica.each(&keys::all_hidden(bucket.no()), |key, _| {
+            let no = key.last_chunk::<8>().ok_or_else(|| Error::damaged("a key of the replica"))?;
+            hidden.insert(read_no(no)?);
+            Ok(true)
+        })?;
+        Ok(hidden)
+    }
+}
+
+fn counts(control: &Control, header: &Header) -> bool {
+    control.judge(header) != Err(ControlError::Stopped)
+}
