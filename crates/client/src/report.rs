@@ -352,6 +352,8 @@ pub struct VerifyReport {
     pub chunks: u64,
     /// Bytes checked.
     pub bytes: u64,
+    /// Chunks that a provider no longer had as they were, and has again from this device's cache.
+    pub mended: u64,
     /// Whether each provider's set of entries equals this replica's.
     pub remotes_equal: Vec<(String, bool)>,
     /// Providers that could not be asked, with the reason: nothing is known of what they hold.

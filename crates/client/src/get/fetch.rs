@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -19,6 +20,7 @@ use super::manifest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::remote::{RemoteError, Session};
+use crate::replica::keys;
 use crate::vault::{Bucket, Vault};
 
 /// Chunks asked for ahead of the one being written.
@@ -29,6 +31,10 @@ pub struct Fetcher<'v> {
     vault: &'v Vault,
     bucket: &'v Bucket,
     session: Mutex<Option<Session>>,
+    /// Chunks that had gone bad at the provider and are whole there again.
+    mended: AtomicU64,
+    /// Whether the provider did not answer who looks at every copy.
+    away: AtomicBool,
 }
 
 /// A chunk that is here, or on its way.
@@ -40,7 +46,13 @@ enum Coming {
 impl<'v> Fetcher<'v> {
     /// Asks nobody before a chunk is missing here.
     pub const fn new(vault: &'v Vault, bucket: &'v Bucket) -> Self {
-        Self { vault, bucket, session: Mutex::new(None) }
+        Self {
+            vault,
+            bucket,
+            session: Mutex::new(None),
+            mended: AtomicU64::new(0),
+            away: AtomicBool::new(false),
+        }
     }
 
     /// Writes a whole content.
@@ -139,6 +151,44 @@ impl<'v> Fetcher<'v> {
     pub fn chunk(&self, id: ChunkId) -> Result<ArrivedChunk> {
         let asked = self.ask(id)?;
         self.arrived(id, asked)
+    }
+
+    /// One chunk as the provider gives it, whatever lies here: for who looks at every copy. What is
+    /// gone or bad there and whole here is put again. What was not sent yet is taken from here, and
+    /// all of it while the provider does not answer.
+    pub fn chunk_there(&self, id: ChunkId) -> Result<ArrivedChunk> {
+        let waits = keys::pending_chunk(self.bucket.no(), id);
+        let here_only = self.away.load(Ordering::Relaxed)
+            || self.vault.replica.rows().get(&waits)?.is_some()
+            || self.vault.remote_records()?.is_empty();
+        if here_only {
+            return self.chunk(id);
+        }
+        let session = match self.session() {
+            Err(error) if error.kind() == ErrorKind::Unreachable => {
+                self.away.store(true, Ordering::Relaxed);
+                return self.chunk(id);
+            }
+            session => session?,
+        };
+        let bucket = self.bucket.record.id;
+        let fetched = self.vault.runtime()?.block_on(session.get_chunk(bucket, id, None));
+        let there = fetched.map_err(|e| unserved(id, e)).and_then(|bytes| {
+            ArrivedChunk::check(id, bytes.into()).map_err(|e| Error::damaged(e.to_string()))
+        });
+        let error = match there {
+            Err(error) if error.kind() == ErrorKind::Damaged => error,
+            other => return other,
+        };
+        let Some(bytes) = self.vault.whole_in_cache(id)? else { return Err(error) };
+        self.vault.runtime()?.block_on(session.put_chunk(bucket, id, bytes.clone()))?;
+        self.mended.fetch_add(1, Ordering::Relaxed);
+        ArrivedChunk::check(id, bytes.into()).map_err(|e| Error::damaged(e.to_string()))
+    }
+
+    /// How many chunks were put again because the provider's were bad.
+    pub fn mended(&self) -> u64 {
+        self.mended.load(Ordering::Relaxed)
     }
 
     fn arrived(&self, id: ChunkId, coming: Coming) -> Result<ArrivedChunk> {

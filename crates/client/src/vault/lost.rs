@@ -98,7 +98,7 @@ impl Vault {
     }
 
     /// A chunk of the cache, if it is there and what it was.
-    fn whole_in_cache(&self, id: ChunkId) -> Result<Option<Bytes>> {
+    pub(crate) fn whole_in_cache(&self, id: ChunkId) -> Result<Option<Bytes>> {
         match self.cached(id) {
             Ok(bytes) => Ok(bytes
                 .filter(|bytes| ArrivedChunk::check(id, bytes.clone()).is_ok())

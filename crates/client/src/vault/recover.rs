@@ -71,7 +71,14 @@ impl Vault {
         let parsed: ProviderUrl = url.parse().map_err(RemoteError::from)?;
         let text = parsed.to_string();
         let runtime = Runtime::new().map_err(|e| Error::io("cannot start the network", &e))?;
-        let remote = runtime.block_on(Remote::connect(parsed, None, Options::default()))?;
+        let connecting = runtime.block_on(Remote::connect(parsed, None, Options::default()));
+        let remote = connecting.map_err(|error| match Error::from(error) {
+            // There is nothing on this device yet that could wait for it.
+            away if away.kind() == ErrorKind::Unreachable => {
+                away.with_hint("check the address and the network, and run it again")
+            }
+            other => other,
+        })?;
         let (contents, counter) = read_record(&runtime, &remote, &recovery)?;
         let agree = AgreeSeed::from_secret_bytes(&contents.agree);
         let mut secrets = Secrets::generate(contents.principal, agree, &mut SystemRng);

@@ -24,8 +24,9 @@ use crate::report::{Refused, VerifyReport};
 
 impl Vault {
     /// Checks every entry on this device: form, hashes, chains, signatures, capabilities, that it
-    /// opens; and compares the set with every provider's. `deep`: fetches and opens every chunk of
-    /// every version, too.
+    /// opens; and compares the set with every provider's. `deep`: fetches every chunk of every
+    /// version from the provider and opens it, too; what went bad there and is whole in this
+    /// device's cache is put again.
     pub fn verify(&self, deep: bool, progress: &dyn Progress) -> Result<VerifyReport> {
         let mut report = VerifyReport::default();
         progress.begin(Stage::Check, None, None);
@@ -124,6 +125,7 @@ impl Vault {
         for id in authors.unsigned() {
             report.damaged.push(named(bucket, format!("{id}: no signature covers it")));
         }
+        report.mended += fetcher.mended();
         fetcher.end()
     }
 
@@ -214,14 +216,14 @@ fn verify_chunks(
             return Err(Error::cancelled());
         }
         if let Some(Need::Node(id)) = reader.need(index) {
-            let node = fetcher.chunk(id)?;
+            let node = fetcher.chunk_there(id)?;
             reader.absorb_node(index, node).map_err(|e| damaged(&e))?;
             needed.insert(id);
         }
         let Some(Need::Chunk(id)) = reader.need(index) else {
             return Err(Error::damaged("a manifest that ends too early"));
         };
-        let chunk = fetcher.chunk(id)?;
+        let chunk = fetcher.chunk_there(id)?;
         report.chunks += 1;
         report.bytes += chunk.bytes().len() as u64;
         progress.advance(0, chunk.bytes().len() as u64);
@@ -241,7 +243,7 @@ fn verify_lists(
     let References::Lists(lists) = references else { return Ok(()) };
     let mut listed = BTreeSet::new();
     for list in lists {
-        let list = fetcher.chunk(*list)?;
+        let list = fetcher.chunk_there(*list)?;
         let (ids, rest) = list.bytes().as_chunks::<32>();
         if !rest.is_empty() {
             return Err(Error::damaged("a list of chunks that ends within an id"));

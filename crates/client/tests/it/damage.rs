@@ -5,9 +5,11 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
-use strongroom_client::{Error, ErrorKind, Home, Passphrase, Quiet, Unlock, Vault, VerifyReport};
+use strongroom_client::{
+    Error, ErrorKind, Home, Passphrase, PutOptions, Quiet, Source, Unlock, Vault, VerifyReport,
+};
 
-use crate::support::{Device, Dice, PIECE, Provider, cat, noise, passphrase, put, snapshot};
+use crate::support::{Device, Dice, PIECE, Provider, cat, noise, passphrase, place, put, snapshot};
 
 /// A vault with a bit of everything; gives what `cat` must say.
 fn filled(device: &Device) -> Vec<(String, Vec<u8>)> {
@@ -318,7 +320,7 @@ fn a_provider_that_lost_entries_is_told_and_gets_them_again() {
     let provider = provider.stop().with_data(copy).back();
     let synced = alice.open().sync(&Quiet).unwrap();
     assert!(synced.sent_entries > 0, "{synced:?}");
-    let other = Device::recovered(&provider.url, &alice.phrase);
+    let other = alice.second(&provider);
     assert_eq!(other.cat("/two"), b"two");
     other.assert_whole();
     alice.assert_whole();
@@ -350,4 +352,67 @@ fn a_provider_that_lost_chunks_is_told_by_the_name_of_what_is_gone() {
     let report = vault.verify(true, &Quiet).unwrap();
     assert!(report.damaged.iter().any(|one| one.reason.contains("large")), "{report:?}");
     assert_eq!(cat(&vault, "/one").unwrap(), b"one");
+}
+
+/// A byte rots in each whole chunk of this size on the disk of a provider that is away.
+fn rot_chunks(store: &Path) -> usize {
+    let mut rotten = 0;
+    for path in files(store) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.starts_with("segment-") {
+            continue;
+        }
+        let mut bytes = std::fs::read(&path).unwrap();
+        // Sealed bytes have no runs of zeros: whatever is long and has none is a payload.
+        for at in (PIECE / 2..bytes.len()).step_by(PIECE) {
+            if bytes[at..].iter().take(64).filter(|byte| **byte == 0).count() < 4 {
+                bytes[at] ^= 1;
+                rotten += 1;
+            }
+        }
+        std::fs::write(&path, bytes).unwrap();
+    }
+    rotten
+}
+
+/// Bit rot at the provider is named by `verify --deep`; what this device's cache still has is put
+/// again, and everything else comes back from its source.
+#[test]
+fn what_rotted_at_the_provider_comes_back_from_the_cache_or_from_its_source() {
+    let provider = Provider::start();
+    let alice = Device::at(&provider);
+    let away = provider.stop();
+    let (kept, gone) = (noise(3 * PIECE, 1), noise(3 * PIECE, 2));
+    let kept_source = alice.write("kept", &kept);
+    put(&alice.vault, &kept_source, "/kept");
+    // Written while the provider was away, so its chunks went through the cache.
+    let provider = away.back();
+    alice.sync();
+    let gone_source = alice.write("gone", &gone);
+    put(&alice.vault, &gone_source, "/gone");
+    assert!(alice.vault.verify(true, &Quiet).unwrap().damaged.is_empty());
+
+    let away = provider.stop();
+    assert!(rot_chunks(&away.data().join("store")) >= 6);
+    let provider = away.back();
+    let vault = alice.open();
+    let report = vault.verify(true, &Quiet).unwrap();
+    assert!(report.mended >= 3, "{report:?}");
+    assert_eq!(report.damaged.len(), 1, "{report:?}");
+    assert!(report.damaged[0].reason.contains("gone"), "{report:?}");
+    // Mended there, not only here: another device gets it from the provider.
+    let second = alice.second(&provider);
+    assert_eq!(second.cat("/kept"), kept);
+    assert_eq!(cat(&second.vault, "/gone").unwrap_err().kind(), ErrorKind::Damaged);
+
+    // Nothing changed at the source, so only who asks for it puts it again.
+    let sources = [Source::Path(gone_source)];
+    let put_gone = |again| {
+        let options = PutOptions { again, ..PutOptions::default() };
+        vault.put(&sources, &place("/gone"), &options, &Quiet).unwrap()
+    };
+    assert_eq!(put_gone(false).changed, 0);
+    assert_eq!(put_gone(true).changed, 1);
+    second.sync();
+    assert_eq!(second.cat("/gone"), gone);
 }

@@ -20,7 +20,8 @@ use crate::{
 /// Check every entry and chunk: form, hash, chain, signature, capability, content
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Fetch and check what only providers hold, too
+    /// Fetch and check every byte that providers hold, too; what went bad there and is whole here
+    /// is put again
     #[arg(long)]
     deep: bool,
     /// Check a proof that a device wrote two histories, as `verify --json` gives it, and nothing
@@ -77,6 +78,10 @@ fn print(to: &mut dyn Write, out: &Out, report: &VerifyReport) -> io::Result<()>
         counted(report.chunks, "chunk", "chunks"),
         size(report.bytes)
     )?;
+    if report.mended > 0 {
+        let chunks = counted(report.mended, "chunk", "chunks");
+        writeln!(to, "{chunks} had gone bad at the provider, and were put again from this device")?;
+    }
     for (url, equal) in &report.remotes_equal {
         let words = if *equal {
             "holds the same set of entries"

@@ -147,3 +147,17 @@ fn recovery_without_the_provider_is_code_5() {
     second.fails(5, &["recover", "--provider", &away.url(), "--phrase-file", "phrase"]);
     assert!(!second.home.join("keystore").exists(), "a half vault was left");
 }
+
+#[test]
+fn a_recovery_that_reaches_nobody_says_what_to_look_at() {
+    let provider = Provider::start();
+    let (_device, phrase) = vault_with_tree(&provider);
+    let away = provider.stop();
+    let second = Device::empty();
+    second.write("words", &phrase);
+    let url = away.url();
+    let ran = second.fails(5, &["recover", "--provider", &url, "--phrase-file", "words"]);
+    assert!(ran.err.contains("check the address"), "{}", ran.err);
+    assert!(!ran.err.contains("strongroom sync"), "there is nothing to send: {}", ran.err);
+    assert!(!second.home.exists());
+}
