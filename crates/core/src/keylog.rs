@@ -16,7 +16,7 @@ use strongroom_wire::limits::{ALIASES_MAX, DEVICES_MAX, KEY_LOG_EVENTS_MAX};
 
 pub use event::{
     Change, DeviceCutoff, EVENT_TYP, Genesis, KeyLogFault, POSSESSION_TYP, RootKeys, SignedEvent,
-    Statement, cutoff_place, possession_input,
+    Statement, cutoff_place, is_uri, possession_input,
 };
 
 /// Which event is at fault, and why. Position 0 is the genesis, 1 the first event.
@@ -305,6 +305,18 @@ impl KeyLog {
             return Err(PinError::Principal);
         }
         if self.history.contains(&pin.head) { Ok(()) } else { Err(PinError::NotExtended) }
+    }
+
+    /// Whether this event is in it; the genesis counts by the principal id.
+    pub fn contains(&self, event: &KeyEventId) -> bool {
+        self.history.contains(event)
+    }
+
+    /// How many events both logs have at their beginning, the genesis not counted; `None`: they
+    /// are logs of two principals.
+    pub fn common_with(&self, other: &Self) -> Option<usize> {
+        let same = self.history.iter().zip(&other.history).take_while(|(a, b)| a == b).count();
+        same.checked_sub(1)
     }
 
     /// Current devices, ascending by key.

@@ -57,12 +57,7 @@ pub fn from_base32<const N: usize>(text: &str) -> Option<[u8; N]> {
     let mut at = out.iter_mut();
     let (mut buffer, mut bits) = (0_u32, 0_u32);
     for c in text.bytes() {
-        let value = match c {
-            b'a'..=b'z' => c - b'a',
-            b'2'..=b'7' => c - b'2' + 26,
-            _ => return None,
-        };
-        buffer = (buffer << 5) | u32::from(value);
+        buffer = (buffer << 5) | base32_value(c)?;
         bits += 5;
         if bits >= 8 {
             bits -= 8;
@@ -72,6 +67,40 @@ pub fn from_base32<const N: usize>(text: &str) -> Option<[u8; N]> {
     }
     // Left-over bits must be zero, else two texts would name one id.
     (buffer == 0).then_some(out)
+}
+
+/// Reads base32 of any length up to `max` bytes; `None` if the text is not their one spelling.
+///
+/// ```
+/// use strongroom_wire::ids::{base32, base32_bytes};
+/// assert_eq!(base32_bytes(&base32(b"fooba"), 8), Some(b"fooba".to_vec()));
+/// assert_eq!(base32_bytes("mzxw6ytb", 4), None);
+/// ```
+pub fn base32_bytes(text: &str, max: usize) -> Option<Vec<u8>> {
+    if text.len() > (max * 8).div_ceil(5) {
+        return None;
+    }
+    let mut out = Vec::with_capacity(text.len() * 5 / 8);
+    let (mut buffer, mut bits) = (0_u32, 0_u32);
+    for c in text.bytes() {
+        buffer = (buffer << 5) | base32_value(c)?;
+        bits += 5;
+        if bits >= 8 {
+            bits -= 8;
+            out.push((buffer >> bits) as u8);
+        }
+        buffer &= (1 << bits) - 1;
+    }
+    // A character that adds no byte, or left-over bits: two texts would be one value.
+    (buffer == 0 && bits < 5).then_some(out)
+}
+
+const fn base32_value(c: u8) -> Option<u32> {
+    match c {
+        b'a'..=b'z' => Some((c - b'a') as u32),
+        b'2'..=b'7' => Some((c - b'2') as u32 + 26),
+        _ => None,
+    }
 }
 
 macro_rules! id_type {

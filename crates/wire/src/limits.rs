@@ -199,3 +199,31 @@ pub const FORK_PROOF_HEADERS_MAX: usize = 1_024;
 
 /// Bytes of a sealed invitation: the granter's key log is most of it.
 pub const INVITATION_LEN_MAX: usize = 1_048_576;
+
+/// Bytes of a card: a name and a whole key log. Room for 300 to 700 events of a person with a few
+/// devices; above it a stranger's card would cost more than a second to check.
+pub const CARD_LEN_MAX: usize = 1_048_576;
+
+/// Bytes of a card as text, with what mail programs put around and between its lines.
+pub const CARD_TEXT_LEN_MAX: usize = 2 * CARD_LEN_MAX;
+
+/// Bytes of what a QR code says of a principal. Above it, cameras do not read it from a screen.
+pub const POINTER_LEN_MAX: usize = 1_024;
+
+/// UTF-8 bytes of a name in a card, and of what a contact is called.
+pub const PERSON_NAME_LEN_MAX: usize = 128;
+
+/// Bytes of a DID document. Real ones have a few thousand.
+pub const DID_DOCUMENT_LEN_MAX: usize = 65_536;
+
+/// Services in a DID document.
+pub const DID_SERVICES_MAX: usize = 64;
+
+/// Ways by which a contact's key log came, as far as they count. More are not noted.
+pub const CONTACT_WAYS_MAX: usize = 16;
+
+/// Bytes of the name of one way: a host and its port.
+pub const CONTACT_WAY_LEN_MAX: usize = 300;
+
+/// Bytes of one part of a contact's card in the vault's own bucket: it stands in an entry.
+pub const CARD_PART_LEN: usize = 49_152;

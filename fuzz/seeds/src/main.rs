@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Golden files by their decoder: which target reads them, and which first byte it wants.
-const READERS: [(&str, &str, Option<u8>); 63] = [
+const READERS: [(&str, &str, Option<u8>); 67] = [
     ("header", "header", None),
     ("entry", "entry", None),
     ("clear genesis", "clear", Some(0)),
@@ -45,6 +45,10 @@ const READERS: [(&str, &str, Option<u8>); 63] = [
     ("fork proof", "sealed_parts", Some(4)),
     ("key log genesis", "key_log", Some(0)),
     ("key log event", "key_log", Some(1)),
+    ("card", "card", Some(0)),
+    ("card text", "card", Some(1)),
+    ("pointer", "card", Some(2)),
+    ("pointer text", "card", Some(3)),
     ("path", "names", None),
     ("name", "names", None),
     ("key store", "key_store", Some(0)),
@@ -114,7 +118,7 @@ fn input(case: &Value) -> Option<Vec<u8>> {
         return Some(lines.join("\n").into_bytes());
     }
     let typed = case["typed"].as_str().map(|typed| typed.as_bytes().to_vec());
-    let fields = ["hex", "file", "row", "sealed", "slot", "wrap", "record"];
+    let fields = ["hex", "file", "row", "sealed", "slot", "wrap", "record", "text"];
     typed.or_else(|| fields.iter().find_map(|field| unfold(&case[*field])))
 }
 

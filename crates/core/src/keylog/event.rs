@@ -349,18 +349,25 @@ fn read_wraps(r: &mut Reader<'_>) -> Result<DeviceWraps, CborError> {
     if strictly_ascending(&devices) { Ok(wraps) } else { Err(CborError::Order) }
 }
 
-/// Visible ASCII with a scheme: what RFC 3986 allows, without judging the rest.
 fn read_uri(r: &mut Reader<'_>) -> Result<String, KeyLogFault> {
     let uri = r.text(ALIAS_LEN_MAX)?;
+    if is_uri(uri) { Ok(uri.to_owned()) } else { Err(KeyLogFault::Alias) }
+}
+
+/// Whether this may be an alias: at most 512 visible ASCII characters with a scheme in lower case,
+/// which is what RFC 3986 allows, without judging the rest.
+///
+/// ```
+/// use strongroom_core::keylog::is_uri;
+/// assert!(is_uri("did:web:alice.example") && is_uri("acct:alice@example.org"));
+/// assert!(!is_uri("alice") && !is_uri("HTTPS://alice.example") && !is_uri("urn:"));
+/// ```
+pub fn is_uri(uri: &str) -> bool {
     let scheme = uri.split_once(':').map(|(scheme, rest)| (scheme.as_bytes(), !rest.is_empty()));
     let may_follow = |c: &u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"+-.".contains(c);
     let sound = matches!(scheme, Some(([first, more @ ..], true))
         if first.is_ascii_lowercase() && more.iter().all(may_follow));
-    if sound && uri.bytes().all(|c| c.is_ascii_graphic()) {
-        Ok(uri.to_owned())
-    } else {
-        Err(KeyLogFault::Alias)
-    }
+    sound && uri.len() <= ALIAS_LEN_MAX && uri.bytes().all(|c| c.is_ascii_graphic())
 }
 
 /// What is signed: one change, after everything before it.

@@ -11,6 +11,7 @@ mod founding;
 mod golden;
 mod joining;
 mod keylog;
+mod make_card;
 mod make_checkpoint;
 mod make_document;
 mod make_keylog;

@@ -1,6 +1,7 @@
 //! Every golden file of this crate's formats, against its decoder.
 
 use serde_json::Value;
+use strongroom_core::card::{Card, CardError, Pointer};
 use strongroom_core::checkpoint::{Checkpoint, CheckpointError, ForkProof, ForkProofError};
 use strongroom_core::joining::{epoch_body, open_epochs};
 use strongroom_core::keylog::{Genesis, KeyLog, KeyLogFault, SignedEvent};
@@ -131,8 +132,39 @@ fn decode_renewal(case: &Value) -> Outcome {
     if current[0].fresh { Ok(Vec::new()) } else { Err("not fresh".to_owned()) }
 }
 
+fn card_name(error: CardError) -> String {
+    let name = match error {
+        CardError::None => "none",
+        CardError::Cut => "cut",
+        CardError::Several => "several",
+        CardError::TooLong => "too long",
+        CardError::Character => "character",
+        CardError::Checksum => "checksum",
+        CardError::Name => "name",
+        CardError::Place => "place",
+        CardError::Form(error) => return cbor_name(error),
+    };
+    name.to_owned()
+}
+
+/// A text, and the bytes it means.
+fn text_of(
+    case: &Value,
+    field: &str,
+    read: impl Fn(&str) -> Result<Vec<u8>, CardError>,
+) -> Outcome {
+    let text = String::from_utf8(unfold(&case["text"])).unwrap();
+    let found = read(&text).map_err(card_name)?;
+    assert_eq!(found, unfold(&case[field]), "{}: another meaning", case["name"]);
+    Ok(found)
+}
+
 fn decode(decoder: &str, case: &Value) -> Outcome {
     match decoder {
+        "card" => Card::decode(&bytes(case)).map(|card| card.encode()).map_err(card_name),
+        "card text" => text_of(case, "card", |text| Ok(Card::from_text(text)?.encode())),
+        "pointer" => Pointer::decode(&bytes(case)).map(|it| it.encode()).map_err(card_name),
+        "pointer text" => text_of(case, "pointer", |text| Ok(Pointer::from_text(text)?.encode())),
         "key log" => decode_log(case),
         "key log genesis" => {
             Genesis::decode(&bytes(case)).map(|genesis| genesis.encode()).map_err(fault_name)
@@ -160,8 +192,13 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
 }
 
 /// Good and broken cases there must be at least. These numbers only grow.
-const COUNTS: [(&str, usize, usize); 4] =
-    [("key-log", 10, 74), ("checkpoint", 5, 20), ("names", 17, 25), ("renewal", 3, 9)];
+const COUNTS: [(&str, usize, usize); 5] = [
+    ("card", 14, 68),
+    ("key-log", 10, 74),
+    ("checkpoint", 5, 20),
+    ("names", 17, 25),
+    ("renewal", 3, 9),
+];
 
 #[test]
 fn every_case_ends_as_its_file_says() {
