@@ -11,6 +11,7 @@
 
 pub mod card;
 pub mod checkpoint;
+pub mod contact;
 pub mod document;
 pub mod founding;
 pub mod joining;
@@ -19,6 +20,8 @@ pub mod keyring;
 pub mod merge;
 pub mod names;
 pub mod parts;
+pub mod resolve;
 pub mod rotation;
+pub mod safety;
 pub mod tree;
 pub mod writer;

@@ -51,6 +51,7 @@ contexts! {
     RECOVERY_WRAP = "recovery wrap";
     ROOT_WRAP = "root wrap";
     INVITATION = "invitation";
+    AGREE_WRAP = "agree wrap";
     LOCAL = "local";
     LOCAL_ROW = "local row";
     LOCAL_NONCE = "local nonce";

@@ -14,6 +14,7 @@
 )]
 
 pub mod aead;
+pub mod agree;
 pub mod cost;
 mod derive;
 pub mod epoch;

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Golden files by their decoder: which target reads them, and which first byte it wants.
-const READERS: [(&str, &str, Option<u8>); 67] = [
+const READERS: [(&str, &str, Option<u8>); 68] = [
     ("header", "header", None),
     ("entry", "entry", None),
     ("clear genesis", "clear", Some(0)),
@@ -49,6 +49,7 @@ const READERS: [(&str, &str, Option<u8>); 67] = [
     ("card text", "card", Some(1)),
     ("pointer", "card", Some(2)),
     ("pointer text", "card", Some(3)),
+    ("contact", "card", Some(4)),
     ("path", "names", None),
     ("name", "names", None),
     ("key store", "key_store", Some(0)),

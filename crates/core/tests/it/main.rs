@@ -5,6 +5,7 @@
 mod alices;
 mod arbitrary;
 mod checkpoint;
+mod contact;
 mod document;
 mod founding;
 #[path = "../../../wire/tests/it/golden.rs"]
@@ -19,6 +20,7 @@ mod make_names;
 mod make_renewal;
 mod names;
 mod people;
+mod resolve;
 mod rotation;
 mod tree;
 mod vectors;

@@ -2,10 +2,12 @@
 
 use serde_json::json;
 use strongroom_core::card::{BEGIN, Card, END, Pointer};
+use strongroom_core::contact::ContactRecord;
 use strongroom_core::keylog::Pin;
 use strongroom_wire::cbor::Writer;
 use strongroom_wire::ids::{KeyEventId, PrincipalId, base32, base32_bytes};
 
+use crate::contact::record;
 use crate::golden::{Book, fold};
 use crate::people::Diary;
 
@@ -199,5 +201,51 @@ fn pointer_texts() {
     ] {
         book.object(name, expect, why, &json!({"text": fold(text.as_bytes())}));
     }
+    book.settle();
+}
+
+#[test]
+fn contacts() {
+    let mut book = Book::new("card/contact", "contact");
+    let plain = record(&Diary::of_alice());
+    let mut full = plain.clone();
+    full.claimed = Some("Alice Ångström".to_owned());
+    full.note_way("alice.example");
+    full.note_way("told");
+    full.note_alias("did:web:alice.example");
+    full.note_alias("https://alice.example/card");
+    full.note_verified(1_795_000_100);
+    let gone = ContactRecord { removed: true, ..plain.clone() };
+    book.case("seen once", "ok", "a file, nothing else", &plain.encode())
+        .case("verified", "ok", "everything in it", &full.encode())
+        .case("removed", "ok", "the pin stays", &gone.encode());
+    let good = full.encode();
+    book.case("cut", "cut", "the last byte is missing", &good[..good.len() - 1])
+        .case("trailing", "trailing", "a byte too many", &[&good[..], &[0xf4]].concat())
+        .case("another form", "unknown", "the first field is 1", &[&[0x8e, 1], &good[2..]].concat())
+        .case("thirteen fields", "limit", "one less", &[&[0x8d, 0], &good[2..]].concat());
+    let bent = |change: &dyn Fn(&mut ContactRecord)| {
+        let mut record = full.clone();
+        change(&mut record);
+        record.encode()
+    };
+    book.case("no name", "unknown", "nobody could ask for it", &bent(&|it| it.name.clear()))
+        .case("a name that hides", "unknown", "it turns the line around", &{
+            bent(&|it| it.claimed = Some("\u{202e}ecilA".to_owned()))
+        })
+        .case("no alias", "unknown", "not a URI", &{
+            bent(&|it| _ = it.aliases.insert("alice".to_owned()))
+        })
+        .case("many ways", "limit", "seventeen", &{
+            bent(&|it| it.ways = (0..17).map(|way| format!("{way}.example")).collect())
+        })
+        .case("a card too long", "limit", "over a mebibyte", &bent(&|it| it.card_len = 1_048_577))
+        .case("a time after time", "limit", "the year 10000", &{
+            bent(&|it| it.added = 253_402_300_800)
+        });
+    let at = good.windows(13).position(|it| it == b"alice.example").unwrap();
+    let mut swapped = good.clone();
+    swapped[at] = b'z';
+    book.case("ways not ascending", "order", "z.. before told", &swapped);
     book.settle();
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use strongroom_core::card::{Card, CardError, Pointer};
 use strongroom_core::checkpoint::{Checkpoint, CheckpointError, ForkProof, ForkProofError};
+use strongroom_core::contact::ContactRecord;
 use strongroom_core::joining::{epoch_body, open_epochs};
 use strongroom_core::keylog::{Genesis, KeyLog, KeyLogFault, SignedEvent};
 use strongroom_core::keyring::Keyring;
@@ -163,6 +164,7 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
     match decoder {
         "card" => Card::decode(&bytes(case)).map(|card| card.encode()).map_err(card_name),
         "card text" => text_of(case, "card", |text| Ok(Card::from_text(text)?.encode())),
+        "contact" => ContactRecord::decode(&bytes(case)).map(|it| it.encode()).map_err(cbor_name),
         "pointer" => Pointer::decode(&bytes(case)).map(|it| it.encode()).map_err(card_name),
         "pointer text" => text_of(case, "pointer", |text| Ok(Pointer::from_text(text)?.encode())),
         "key log" => decode_log(case),
@@ -193,7 +195,7 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
 
 /// Good and broken cases there must be at least. These numbers only grow.
 const COUNTS: [(&str, usize, usize); 5] = [
-    ("card", 14, 68),
+    ("card", 17, 79),
     ("key-log", 10, 74),
     ("checkpoint", 5, 20),
     ("names", 17, 25),

@@ -68,6 +68,15 @@ const ROWS: &[Row] = &[
     ("recovery wrap", &[("shared secret", &[15; 32]), ("record id", &[24; 32]), ("counter", N1)]),
     ("root wrap", &[("shared secret", &[15; 32]), ("bucket id", &[2; 32])]),
     ("invitation", &[("shared secret", &[15; 32]), ("principal id", &[2; 32])]),
+    (
+        "agree wrap",
+        &[
+            ("shared secret", &[15; 32]),
+            ("principal id", &[19; 32]),
+            ("number", N1),
+            ("hash of the public key", &[28; 32]),
+        ],
+    ),
     ("local", &[("device secret", &[12; 32])]),
     ("local row", &[("LK", &[25; 32]), ("nonce", &[9; 32])]),
     (
