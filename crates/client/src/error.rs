@@ -8,7 +8,7 @@ use strongroom_store::{CommitError, StoreError};
 use strongroom_wire::problem::Problem;
 
 use crate::place::PlaceError;
-use crate::remote::RemoteError;
+use crate::remote::{FetchError, RemoteError};
 
 /// Kinds of errors; each has an exit code at the command line. The list only grows at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -164,6 +164,28 @@ impl From<strongroom_seal::aead::SealError> for Error {
 impl From<strongroom_wire::cbor::CborError> for Error {
     fn from(error: strongroom_wire::cbor::CborError) -> Self {
         Self::damaged(error)
+    }
+}
+
+impl From<FetchError> for Error {
+    fn from(error: FetchError) -> Self {
+        let made = |kind| Self::new(kind, error.to_string());
+        match &error {
+            FetchError::Form(_) | FetchError::Plain(_) => made(ErrorKind::Usage),
+            FetchError::Status { status: 404 | 410, .. } => made(ErrorKind::NotFound)
+                .with_hint("ask them for the address, or for the card as a file"),
+            FetchError::Unreachable { .. } | FetchError::Status { status: 500.., .. } => {
+                made(ErrorKind::Unreachable)
+                    .with_hint("try again later, or ask them for the card as a file")
+            }
+            FetchError::Tls { .. } => made(ErrorKind::Refused)
+                .with_hint("for a private authority, name its certificate in STRONGROOM_CA_FILE"),
+            FetchError::Elsewhere { .. } => made(ErrorKind::Refused)
+                .with_hint("if you trust where it leads, name that address yourself"),
+            FetchError::Status { .. } | FetchError::TooLarge { .. } | FetchError::Other { .. } => {
+                made(ErrorKind::Refused).with_hint("ask them for the card as a file")
+            }
+        }
     }
 }
 

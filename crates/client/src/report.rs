@@ -3,7 +3,11 @@
 //!
 //! Ids are in their text form, times in seconds since 1970, sizes in bytes.
 
+mod people;
+
 use serde::Serialize;
+
+pub use people::*;
 
 use crate::error::{Error, ErrorKind, Result};
 

@@ -182,6 +182,12 @@ impl ContactRecord {
         }
     }
 
+    /// Notes that the person was told a fingerprint of this log by another way than it came.
+    pub fn note_told(&mut self) {
+        self.note_way(WAY_TOLD);
+        self.level = self.level.max(Level::CrossChecked);
+    }
+
     /// Notes where the log can be asked for again.
     pub fn note_alias(&mut self, alias: &str) {
         if self.aliases.len() < ALIASES_MAX && is_uri(alias) {

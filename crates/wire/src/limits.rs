@@ -222,7 +222,7 @@ pub const DID_SERVICES_MAX: usize = 64;
 /// Ways by which a contact's key log came, as far as they count. More are not noted.
 pub const CONTACT_WAYS_MAX: usize = 16;
 
-/// Bytes of the name of one way: a host and its port.
+/// Bytes of the name of one way: a host.
 pub const CONTACT_WAY_LEN_MAX: usize = 300;
 
 /// Bytes of one part of a contact's card in the vault's own bucket: it stands in an entry.

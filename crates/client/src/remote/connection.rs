@@ -87,6 +87,8 @@ pub(super) struct Expect {
     pub(super) limit: usize,
     /// Whether its hash is wanted.
     pub(super) hash: bool,
+    /// Whether the body of a bad answer is left where it is; the connection is of no use then.
+    pub(super) head_of_bad: bool,
 }
 
 /// Bytes of a problem's description.
@@ -257,6 +259,10 @@ impl Connection {
 async fn take_answer(response: Response<Incoming>, expect: Expect) -> Result<Answer, Failure> {
     let (head, incoming) = response.into_parts();
     let good = head.status.is_success();
+    if expect.head_of_bad && !good {
+        let (status, headers) = (head.status, head.headers);
+        return Ok(Answer { status, headers, body: Bytes::new(), hash: None });
+    }
     let limit = if good { expect.limit } else { PROBLEM_LEN_MAX };
     let mut hasher = (good && expect.hash).then(blake3::Hasher::new);
     let body = collect(incoming, limit, hasher.as_mut()).await.map_err(|error| match error {

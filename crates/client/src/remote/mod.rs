@@ -42,6 +42,7 @@ mod calls;
 mod connection;
 mod description;
 mod error;
+mod fetch;
 mod patience;
 mod pool;
 mod problem;
@@ -54,6 +55,7 @@ mod url;
 
 pub use description::Provider;
 pub use error::{ProblemReport, RemoteError};
+pub use fetch::{FetchError, WebUrl, fetch};
 pub use runtime::Runtime;
 pub use session::{Session, SharedSigner};
 pub use traffic::Traffic;

@@ -31,7 +31,7 @@ pub(super) struct Call {
 
 impl Call {
     fn new(method: Method, path: String, body: Segments) -> Self {
-        let expect = Expect { limit: SMALL_ANSWER_LEN_MAX, hash: false };
+        let expect = Expect { limit: SMALL_ANSWER_LEN_MAX, hash: false, head_of_bad: false };
         Self { method, path, body, range: None, idempotent: true, expect }
     }
 
@@ -65,6 +65,12 @@ impl Call {
 
     pub(super) fn answer_max(mut self, limit: usize) -> Self {
         self.expect.limit = limit;
+        self
+    }
+
+    /// Of an answer that is not a good one, only the head is wanted.
+    pub(super) fn head_of_bad(mut self) -> Self {
+        self.expect.head_of_bad = true;
         self
     }
 

@@ -204,7 +204,8 @@ impl Session {
             chain: self.0.chain.as_deref(),
         };
         let request = remote.http_request(&call, fields).map_err(Failure::Final)?;
-        let expect = Expect { limit: SESSION_ANSWER_LEN_MAX, hash: false };
+        let limit = SESSION_ANSWER_LEN_MAX;
+        let expect = Expect { limit, hash: false, head_of_bad: false };
         remote.count_request();
         let answer = connection.send(request, expect).await?;
         if !answer.status.is_success() {

@@ -1,12 +1,15 @@
 //! Making a vault. Comes in: a passphrase. Goes out: a person's identity, a vault with one bucket,
 //! and the phrase that brings them back. Must not know: providers.
 
+use strongroom_core::card::Card;
 use strongroom_core::keylog::{Change, Genesis, KeyLog, RootKeys, possession_input};
+use strongroom_seal::agree::{Rotation, wrap_agree};
 use strongroom_seal::cost::Cost;
 use strongroom_seal::identity::IdentityRootKey;
-use strongroom_seal::kem::AgreeSeed;
+use strongroom_seal::kem::{AgreeSeed, KemPublic};
 use strongroom_seal::phrase;
 use strongroom_seal::recovery::RecoveryKey;
+use strongroom_seal::suite::Suite;
 use strongroom_store::Batch;
 use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::clear::Floors;
@@ -101,6 +104,29 @@ impl StoredKeyLog {
             .map_err(|e| Error::damaged(format!("the key log: {e}")))
     }
 
+    /// The same to hand out.
+    pub(crate) fn card(&self, name: Option<String>) -> Card {
+        Card { name, genesis: self.genesis.clone(), events: self.events.clone() }
+    }
+
+    /// Adds the key that grants go to, wrapped to every device there is; signed by this device.
+    pub(crate) fn add_agree(&mut self, secrets: &Secrets, now: u64) -> Result<()> {
+        let log = self.verify()?;
+        let number = log.agree().map_or(0, |agree| agree.number) + 1;
+        let rotation = Rotation { suite: Suite::DEFAULT, principal: log.principal(), number };
+        let mut wraps = Vec::new();
+        for (key, device) in log.devices() {
+            let kem = KemPublic::from_bytes(&device.kem).map_err(Error::damaged)?;
+            let wrap = wrap_agree(rotation, &secrets.agree, &kem, &mut SystemRng)?;
+            wraps.push((*key, Box::new(wrap)));
+        }
+        let key = secrets.agree.pair().public().to_bytes();
+        let statement = log.next(now, Change::RotateAgree { number, key, wraps });
+        let signature = secrets.device.sign(&statement.signing_input());
+        self.events.push(statement.signed(vec![(secrets.device.public(), signature)]).encode());
+        self.verify().map(drop)
+    }
+
     /// Whether this key is among those the principal was founded with.
     pub(crate) fn is_rooted_in(&self, root: &IdentityRootKey) -> bool {
         Genesis::decode(&self.genesis)
@@ -141,6 +167,7 @@ impl Vault {
         vault.write_meta(&recovery)?;
         let now = vault.clock.now_secs();
         log.add_device(&vault.secrets, &recovery.identity_root(0), now)?;
+        log.add_agree(&vault.secrets, now)?;
         let founded = vault.found()?;
         vault.secrets.vault_bucket = founded.bucket;
         let root_wrap = root_wrap(&recovery.pair().pair().public(), &founded)?;

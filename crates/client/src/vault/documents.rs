@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{Bucket, Change, Vault};
 use crate::error::Result;
-use crate::replica::rows::{DocumentRow, read_chain, write_chain};
+use crate::replica::rows::{DocumentRow, Head, read_chain, write_chain};
 
 /// The document of a bucket that holds its label.
 pub const SETTINGS: &str = "strongroom/settings";
@@ -18,6 +18,11 @@ pub const SETTINGS: &str = "strongroom/settings";
 pub const KEY_LOG: &str = "strongroom/keylog";
 /// Documents of the vault's bucket, one a bucket.
 pub const BUCKET: &str = "strongroom/bucket/";
+
+/// Documents of the vault's bucket, one a principal whose key log is pinned.
+pub const CONTACT: &str = "strongroom/contact/";
+/// Documents of the vault's bucket: parts of the cards of contacts, by hash.
+pub const CARD: &str = "strongroom/card/";
 
 /// What all devices of a person know about one bucket.
 #[derive(Debug, Clone)]
@@ -98,14 +103,28 @@ impl Vault {
         row.as_ref().map_or(Ok(None), |row| self.internal_content(bucket, row))
     }
 
+    /// Contents of all heads of an internal document, the newest first: what devices wrote that did
+    /// not know of each other.
+    pub(crate) fn internal_heads(
+        &self,
+        bucket: &Bucket,
+        row: &DocumentRow,
+    ) -> Result<Vec<Vec<u8>>> {
+        let live = row.heads.iter().filter(|head| head.facts.is_some());
+        live.filter_map(|head| self.head_content(bucket, head).transpose()).collect()
+    }
+
     /// Content of the current version of an internal document.
     pub(crate) fn internal_content(
         &self,
         bucket: &Bucket,
         row: &DocumentRow,
     ) -> Result<Option<Vec<u8>>> {
+        row.current().map_or(Ok(None), |head| self.head_content(bucket, head))
+    }
+
+    fn head_content(&self, bucket: &Bucket, head: &Head) -> Result<Option<Vec<u8>>> {
         use strongroom_core::document::Content;
-        let Some(head) = row.current() else { return Ok(None) };
         let entry = self.replica.entry(bucket.no(), head.no)?;
         match bucket.keyring.open_version(&entry)?.content {
             Content::Inline(bytes) => Ok(Some(bytes)),

@@ -1,21 +1,25 @@
 //! A vault on this device: what a person works with. Comes in: an unlocked key store and a
 //! replica. Goes out: everything the command line offers, blocking. Must not know: terminals.
 
+mod address_book;
 mod bucket;
 mod buckets;
 mod chains;
 mod checkpoints;
+mod contacts;
 mod create;
 mod documents;
 mod edit;
 mod exchange;
 mod frames;
 mod hidden;
+mod identity;
 mod instance;
 mod judging;
 mod list;
 mod lost;
 mod paths;
+mod pinning;
 mod privacy;
 mod provider;
 mod recover;
@@ -25,6 +29,7 @@ mod verify;
 
 use std::sync::{Arc, OnceLock};
 
+use strongroom_core::resolve::{Resolver, Resolvers};
 use strongroom_core::rotation::Limits as EpochLimits;
 use strongroom_store::{Files, Rows, Sqlite};
 use zeroize::Zeroizing;
@@ -99,6 +104,7 @@ pub struct Vault {
     pub(crate) cache: Files,
     pub(crate) clock: Clock,
     pub(crate) epoch_limits: EpochLimits,
+    pub(crate) resolvers: Resolvers,
     runtime: OnceLock<Runtime>,
     remotes: std::sync::Mutex<Vec<(u32, Remote)>>,
 }
@@ -161,6 +167,7 @@ impl Vault {
             cache,
             clock: Clock::default(),
             epoch_limits: EpochLimits::default(),
+            resolvers: Resolvers::default(),
             runtime: OnceLock::new(),
             remotes: std::sync::Mutex::new(Vec::new()),
         })
@@ -171,6 +178,12 @@ impl Vault {
     #[must_use]
     pub fn at_time(self, shift_millis: i64) -> Self {
         Self { clock: Clock::shifted(shift_millis), ..self }
+    }
+
+    /// The same vault with one more way to find people: for schemes that are not built in.
+    #[must_use]
+    pub fn with_resolver(self, resolver: impl Resolver + 'static) -> Self {
+        Self { resolvers: self.resolvers.with(resolver), ..self }
     }
 
     /// What `unlock` hands to the agent.

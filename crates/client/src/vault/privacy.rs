@@ -203,6 +203,8 @@ fn cannot_know(buckets: &[PrivacyBucket], all: &[Seen]) -> Vec<String> {
         "who you are: your identity, your phrase and the labels of buckets never leave this device \
          unsealed"
             .to_owned(),
+        "whom you know: contacts are sealed documents of the vault's own bucket, among its others"
+            .to_owned(),
         "that a pseudonym in one bucket and one in another are the same device, but for hosting \
          both and seeing the connections"
             .to_owned(),

@@ -5,10 +5,12 @@
 
 mod blindness;
 mod checkpoints;
+mod contacts;
 mod damage;
 mod devices;
 mod epochs;
 mod faults;
+mod fetching;
 mod getting;
 #[path = "../../../wire/tests/it/golden.rs"]
 #[allow(dead_code)] // shared with the wire crate, which uses other parts of it
@@ -22,4 +24,5 @@ mod support;
 mod trees;
 mod trees_agree;
 mod unreachable;
+mod web;
 mod worker;

@@ -1,0 +1,113 @@
+//! Who this vault's controller is, to others. Comes in: the own key log. Goes out: a card, a
+//! pointer, facts. Must not know: whom they are handed to, files, terminals.
+
+use strongroom_core::card::{Pointer, is_person_name};
+use strongroom_core::keylog::{KeyLog, is_uri};
+
+use super::Vault;
+use super::create::StoredKeyLog;
+use super::documents::KEY_LOG;
+use crate::error::{Error, ErrorKind, Result};
+use crate::report::{CardInfo, IdInfo, PointerInfo};
+
+impl Vault {
+    /// Who this is.
+    pub fn id(&self) -> Result<IdInfo> {
+        let (_, log) = self.own_log()?;
+        Ok(IdInfo {
+            principal: log.principal().to_string(),
+            head: log.head().to_string(),
+            events: log.len() as u64,
+            devices: log.devices().map(|(key, _)| key.to_string()).collect(),
+            this_device: self.secrets.device.public().to_string(),
+            agree_number: log.agree().map_or(0, |agree| agree.number),
+            aliases: log.aliases().map(str::to_owned).collect(),
+        })
+    }
+
+    /// The own card. It has no name in it unless one is given.
+    pub fn card(&self, name: Option<&str>) -> Result<CardInfo> {
+        check_name(name)?;
+        let (stored, log) = self.own_log()?;
+        let card = stored.card(name.map(str::to_owned));
+        Ok(CardInfo {
+            principal: log.principal().to_string(),
+            head: log.head().to_string(),
+            events: log.len() as u64,
+            text: card.to_text(),
+            name: card.name,
+        })
+    }
+
+    /// What a QR code says of the person; `at`: where the card can be had.
+    pub fn pointer(&self, name: Option<&str>, at: Option<&str>) -> Result<PointerInfo> {
+        check_name(name)?;
+        if let Some(at) = at.filter(|at| !is_uri(at) || !self.resolvers.take(at)) {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                format!("`{at}` is no place others could find a card at"),
+            )
+            .with_hint("an https:// address of your card file, or a did:web that names one"));
+        }
+        let (_, log) = self.own_log()?;
+        let (name, at) = (name.map(str::to_owned), at.map(str::to_owned));
+        let pointer = Pointer { pin: log.pin(), name, at };
+        Ok(PointerInfo {
+            principal: log.principal().to_string(),
+            head: log.head().to_string(),
+            text: pointer.to_text(),
+            at: pointer.at,
+            name: pointer.name,
+        })
+    }
+
+    /// The own key log, with the key that grants go to: a vault from before there was one gets it
+    /// now.
+    pub(crate) fn own_log(&self) -> Result<(StoredKeyLog, KeyLog)> {
+        let mut vault = self.vault_bucket()?;
+        let (mut stored, log) = self.stored_log(&vault)?;
+        if log.agree().is_some() || log.device(&self.secrets.device.public()).is_none() {
+            return Ok((stored, log));
+        }
+        stored.add_agree(&self.secrets, self.clock.now_secs())?;
+        let change = self.internal_change(&vault, KEY_LOG, stored.encode())?;
+        self.write(&vault, vec![change])?;
+        self.push_best_effort(&mut vault)?;
+        let log = stored.verify()?;
+        Ok((stored, log))
+    }
+
+    fn stored_log(&self, vault: &super::Bucket) -> Result<(StoredKeyLog, KeyLog)> {
+        let row = self.replica.document(vault.no(), vault.natural(KEY_LOG))?.unwrap_or_default();
+        let mut logs = Vec::new();
+        for bytes in self.internal_heads(vault, &row)? {
+            let stored = StoredKeyLog::decode(&bytes)?;
+            let log = stored.verify()?;
+            logs.push((stored, log));
+        }
+        if logs.is_empty() {
+            return Err(Error::damaged("the own key log is missing on this device"));
+        }
+        let heads: Vec<_> = logs.iter().map(|(_, log)| log.head()).collect();
+        let holds_all = |log: &KeyLog| heads.iter().all(|head| log.contains(head));
+        // Handing out one of two histories would make the other's holders stop for good.
+        logs.into_iter().find(|(_, log)| holds_all(log)).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Conflict,
+                "two of your devices changed your key log without knowing of each other",
+            )
+            .with_hint("nothing is handed out; keep both devices, this cannot be settled yet")
+        })
+    }
+}
+
+/// Whether others can be shown this as a name.
+pub(crate) fn check_name(name: Option<&str>) -> Result<()> {
+    match name {
+        Some(name) if !is_person_name(name) => {
+            Err(Error::new(ErrorKind::Usage, format!("`{name}` cannot be anybody's name"))
+                .with_hint("1 to 128 bytes, without `/`, `:` and marks nobody sees"))
+        }
+        _ => Ok(()),
+    }
+}
