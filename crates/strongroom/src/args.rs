@@ -68,6 +68,8 @@ pub enum Command {
     History(commands::history::Args),
     Restore(commands::restore::Args),
     Bucket(commands::bucket::Args),
+    Id(commands::id::Args),
+    Contact(commands::contact::Args),
     Sync(commands::sync::Args),
     Status(commands::status::Args),
     Verify(commands::verify::Args),

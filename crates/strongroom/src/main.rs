@@ -9,6 +9,7 @@ mod commands;
 mod exit;
 mod interrupt;
 mod out;
+mod qr;
 mod session;
 mod show;
 

@@ -5,9 +5,11 @@ pub mod agent;
 pub mod bucket;
 pub mod cat;
 pub mod completions;
+pub mod contact;
 pub mod find;
 pub mod get;
 pub mod history;
+pub mod id;
 pub mod init;
 pub mod lock;
 pub mod ls;
@@ -48,6 +50,8 @@ pub fn run(command: Command, session: &Session) -> Outcome {
         Command::History(args) => history::run(&args, session),
         Command::Restore(args) => restore::run(&args, session),
         Command::Bucket(args) => bucket::run(args, session),
+        Command::Id(args) => id::run(args, session),
+        Command::Contact(args) => contact::run(args, session),
         Command::Sync(args) => sync::run(&args, session),
         Command::Status(args) => status::run(&args, session),
         Command::Verify(args) => verify::run(&args, session),

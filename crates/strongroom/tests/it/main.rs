@@ -4,6 +4,7 @@
 mod agent;
 mod arguments;
 mod buckets;
+mod contacts;
 mod device;
 mod files;
 mod full;
@@ -18,3 +19,4 @@ mod seen;
 mod shapes;
 mod terminal;
 mod versions;
+mod web;
