@@ -57,6 +57,31 @@ mod tests {
         assert_eq!(top, " ▄▄▄▄▄ ");
     }
 
+    /// What a camera sees of the terminal, read by somebody else's program.
+    #[test]
+    fn a_camera_reads_what_was_drawn() {
+        let longest = format!("STRONGROOM:{}", "Z".repeat(1_640));
+        for text in ["STRONGROOM:AEYCAAIB", &format!("STRONGROOM:{}7", "Q2".repeat(90)), &longest] {
+            let drawn = drawn(text).unwrap();
+            let lines: Vec<Vec<char>> = drawn.lines().map(|line| line.chars().collect()).collect();
+            // A character is two modules high; a module is four pixels wide here.
+            let (width, height) = (lines[0].len() * 4, lines.len() * 8);
+            let mut seen = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
+                let upper = (y / 4) % 2 == 0;
+                let lit = match lines[y / 8][x / 4] {
+                    '█' => true,
+                    '▀' => upper,
+                    '▄' => !upper,
+                    _ => false,
+                };
+                if lit { 255 } else { 0 }
+            });
+            let codes = seen.detect_grids();
+            assert_eq!(codes.len(), 1, "{drawn}");
+            assert_eq!(codes[0].decode().unwrap().1, text);
+        }
+    }
+
     #[test]
     fn what_fits_no_code_is_not_drawn() {
         assert_eq!(drawn(&"A".repeat(5_000)), None);

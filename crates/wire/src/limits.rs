@@ -201,7 +201,7 @@ pub const FORK_PROOF_HEADERS_MAX: usize = 1_024;
 pub const INVITATION_LEN_MAX: usize = 1_048_576;
 
 /// Bytes of a card: a name and a whole key log. Room for 300 to 700 events of a person with a few
-/// devices; above it a stranger's card would cost more than a second to check.
+/// devices. The worst one (1,210 events by eight signers each) takes two seconds to check.
 pub const CARD_LEN_MAX: usize = 1_048_576;
 
 /// Bytes of a card as text, with what mail programs put around and between its lines.

@@ -4,7 +4,7 @@
 //!
 //! Why so: docs/design/contacts.md.
 
-use strongroom_core::card::{Card, Pointer};
+use strongroom_core::card::{BEGIN, Card, Pointer};
 use strongroom_core::contact::{Contact, ContactRecord, Known, Refusal, judge};
 use strongroom_core::keylog::{KeyLog, Pin};
 use strongroom_core::resolve::Claim;
@@ -135,6 +135,11 @@ impl Vault {
             compare(&contact, &pointer.pin)?;
             return self.verified(name);
         }
+        if !source.contains(BEGIN) && self.resolvers.take(source) {
+            let what = "what a server says proves nothing: compare what they hand you themselves";
+            return Err(Error::new(ErrorKind::Usage, what)
+                .with_hint(format!("`strongroom contact verify {name}` shows sixty digits")));
+        }
         let card = Card::from_text(source).map_err(|e| unresolved(e.into()))?;
         let claim = Claim { card, promised: Vec::new(), alias: None };
         let known = Known { log: &contact.log, floors: &contact.record.floors };
@@ -185,6 +190,28 @@ impl Vault {
         self.push_best_effort(&mut vault)?;
         let after = Contact { record, ..contact };
         Ok(info(&after, &self.pinned(&vault)?))
+    }
+
+    /// What a person has to settle among the people they know.
+    pub(crate) fn unclear_contacts(&self) -> Result<Vec<String>> {
+        let told = |one: &ContactInfo| {
+            let name = &one.name;
+            if one.histories.len() > 1 {
+                return Some(format!(
+                    "your devices saw {} histories of {name}'s keys; nothing is granted to them \
+                     until one is named: `strongroom contact show {name}`",
+                    one.histories.len()
+                ));
+            }
+            one.name_taken_twice.then(|| {
+                format!(
+                    "two people are called {name}; `strongroom contact rename {} NAME` tells \
+                     them apart",
+                    one.principal
+                )
+            })
+        };
+        Ok(self.contacts()?.iter().filter_map(told).collect())
     }
 
     /// Somebody who is not removed, by name or by principal.

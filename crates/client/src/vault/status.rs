@@ -187,6 +187,9 @@ impl Vault {
             let at = key.get(keys::NOTICES.len()..).and_then(<[u8]>::first_chunk);
             notices.push(NoticeInfo { at: at.map(|at| u64::from_be_bytes(*at)), text });
         }
+        for text in self.unclear_contacts()? {
+            notices.push(NoticeInfo { at: None, text });
+        }
         if remotes.is_empty() {
             let text = "this vault has no provider yet: if this device is lost, so is the vault; \
                         `strongroom provider add URL` mends that";

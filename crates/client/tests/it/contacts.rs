@@ -133,6 +133,9 @@ fn a_card_or_a_code_from_their_hands_verifies() {
     assert_eq!(alice.vault.contact("bob").unwrap().level, "tofu");
     assert_eq!(alice.vault.verify_by_card("bob", &code).unwrap().level, "verified");
 
+    let error = alice.vault.verify_by_card("bob", "https://bob.example/card").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage, "a server is nobody's hand: {error}");
+
     // A newer card by hand takes the pin along.
     let carroll = Device::alone();
     add(&carroll, &bobs, "bob");
@@ -300,6 +303,8 @@ fn two_histories_on_two_devices_are_shown_on_both_and_used_on_none() {
     alice.sync();
     for device in [&alice, &laptop] {
         let [shown] = &device.vault.contacts().unwrap()[..] else { panic!() };
+        let status = device.vault.status(false).unwrap();
+        assert!(status.notices.iter().any(|it| it.text.contains("2 histories of bob's keys")));
         let mut histories = shown.histories.clone();
         histories.sort();
         let mut both = vec![head(&one), head(&two)];
@@ -341,6 +346,9 @@ fn two_principals_under_one_name_are_shown_until_one_is_called_something_else() 
     for device in [&alice, &laptop] {
         let all = device.vault.contacts().unwrap();
         assert!(all.len() == 2 && all.iter().all(|one| one.name_taken_twice), "{all:?}");
+        let status = device.vault.status(false).unwrap();
+        let told = |text: &str| status.notices.iter().filter(|it| it.text.contains(text)).count();
+        assert_eq!(told("two people are called"), 2, "{:?}", status.notices);
         let error = device.vault.contact_log("bob").unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Conflict);
         assert!(error.to_string().contains(&fingerprint(&stranger(2))), "{error}");
@@ -367,6 +375,13 @@ fn two_hosts_or_a_told_fingerprint_cross_check() {
     assert_eq!(known.level, "cross-checked");
     assert_eq!(known.aliases.len(), 3);
     assert!(alice.vault.update_contact("bob", None, None).is_ok());
+    assert!(known.aliases.iter().all(|one| !one.claimed_back));
+    // Bob's own log names the first address: each says that the other is right.
+    web.put("/bob", extended(&bob, &card_of(&bob), alias(&first)).to_text());
+    let known = alice.vault.add_contact(&first, None, None).unwrap();
+    let claimed: Vec<&str> =
+        known.aliases.iter().filter(|one| one.claimed_back).map(|one| one.uri.as_str()).collect();
+    assert_eq!(claimed, [&first]);
 
     let carroll = Device::alone();
     let told = fingerprint(&card_of(&bob));

@@ -170,9 +170,13 @@ impl Resolver for Carousel {
 #[test]
 fn nobody_sends_us_around_without_end() {
     let resolvers = Resolvers::default().with(Carousel);
-    for alias in ["urn:carousel:get", "urn:carousel:follow"] {
-        let ended = resolve(&resolvers, alias, |_| vec![]);
-        assert_eq!(ended, Err(ResolveError::Endless));
+    for (alias, gets) in [("urn:carousel:get", 4), ("urn:carousel:follow", 0)] {
+        let asked = std::cell::Cell::new(0);
+        let ended = resolve(&resolvers, alias, |_| {
+            asked.set(asked.get() + 1);
+            vec![]
+        });
+        assert_eq!((ended, asked.get()), (Err(ResolveError::Endless), gets));
     }
 }
 

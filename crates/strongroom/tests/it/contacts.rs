@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     device::{Device, Ran},
     provider::Provider,
+    terminal::Terminal,
     web::Web,
 };
 
@@ -60,6 +61,29 @@ fn two_people_hand_each_other_cards_and_compare_sixty_digits() {
     alice.ok(&["contact", "verify", "bob", "--number", &digits.join(" ")]);
     assert_eq!(alice.json(&["contact", "show", "bob"])["level"], "verified");
     assert!(alice.ok(&["contact", "ls"]).contains("verified"));
+}
+
+#[test]
+fn a_person_at_a_terminal_types_yes_and_nothing_else_is_a_comparison() {
+    let (alice, bob) = (Device::alone(), Device::alone());
+    hand_over(&bob, &alice, "bob.card");
+    alice.ok(&["contact", "add", "bob.card", "--as", "bob"]);
+    let groups = alice.json(&["contact", "verify", "bob"])["groups"].clone();
+    for (words, typed, code, level) in [
+        (&["contact", "verify", "bob"][..], "no\n", 2, "tofu"),
+        (&["contact", "verify", "bob", "--yes"], "y\n", 2, "tofu"),
+        (&["contact", "verify", "bob"], "yes\n", 0, "verified"),
+    ] {
+        let mut terminal = Terminal::run(&alice, words);
+        let shown = terminal.until("(yes/no) ");
+        for group in groups.as_array().unwrap() {
+            assert!(shown.contains(group.as_str().unwrap()), "{shown}");
+        }
+        terminal.press(typed);
+        let rest = terminal.rest();
+        assert_eq!(terminal.code(), code, "{rest}");
+        assert_eq!(alice.json(&["contact", "show", "bob"])["level"], level);
+    }
 }
 
 #[test]
