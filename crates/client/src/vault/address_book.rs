@@ -35,7 +35,11 @@ impl Vault {
         for (_, row) in rows {
             let facts = row.current().and_then(|head| head.facts.as_ref());
             if facts.is_some_and(|facts| facts.name.starts_with(&start)) {
-                found.push(self.joined(vault, &row)?);
+                let about = |error: Error| match facts {
+                    Some(facts) => error.about(&facts.name),
+                    None => error,
+                };
+                found.push(self.joined(vault, &row).map_err(about)?);
             }
         }
         found.sort_by(|a, b| {

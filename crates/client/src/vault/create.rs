@@ -121,7 +121,12 @@ impl StoredKeyLog {
             wraps.push((*key, Box::new(wrap)));
         }
         let key = secrets.agree.pair().public().to_bytes();
-        let statement = log.next(now, Change::RotateAgree { number, key, wraps });
+        self.change(secrets, now, Change::RotateAgree { number, key, wraps })
+    }
+
+    /// Adds what one device alone may change, signed by this one.
+    pub(crate) fn change(&mut self, secrets: &Secrets, now: u64, change: Change) -> Result<()> {
+        let statement = self.verify()?.next(now, change);
         let signature = secrets.device.sign(&statement.signing_input());
         self.events.push(statement.signed(vec![(secrets.device.public(), signature)]).encode());
         self.verify().map(drop)

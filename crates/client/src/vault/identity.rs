@@ -2,12 +2,13 @@
 //! pointer, facts. Must not know: whom they are handed to, files, terminals.
 
 use strongroom_core::card::{Pointer, is_person_name};
-use strongroom_core::keylog::{KeyLog, is_uri};
+use strongroom_core::keylog::{Change, KeyLog, is_uri};
 
-use super::Vault;
 use super::create::StoredKeyLog;
 use super::documents::KEY_LOG;
+use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
+use crate::progress::Quiet;
 use crate::report::{CardInfo, IdInfo, PointerInfo};
 
 impl Vault {
@@ -25,6 +26,36 @@ impl Vault {
         })
     }
 
+    /// Claims an alias in the own key log, or no longer: where others may look for it. Whoever
+    /// finds the log there sees that each says the other is right.
+    pub fn claim_alias(&self, uri: &str, claimed: bool) -> Result<IdInfo> {
+        if !is_uri(uri) {
+            let what = format!("`{uri}` cannot be an alias");
+            return Err(Error::new(ErrorKind::Usage, what)
+                .with_hint("any URI can, as https://alice.example/card or did:web:alice.example"));
+        }
+        let mut vault = self.vault_bucket()?;
+        if !self.knows_all(&mut vault)? {
+            let what = "no provider answers, and another device may have changed your key log";
+            return Err(Error::new(ErrorKind::Unreachable, what).with_hint(
+                "two histories of it would stop everybody who knows you; try again later",
+            ));
+        }
+        let (mut stored, log) = self.stored_log(&vault)?;
+        if log.aliases().any(|known| known == uri) == claimed {
+            let (kind, what) = if claimed {
+                (ErrorKind::Conflict, "your key log claims it already")
+            } else {
+                (ErrorKind::NotFound, "your key log does not claim it")
+            };
+            return Err(Error::new(kind, what).with_hint("`strongroom id show` lists them all"));
+        }
+        let change = Change::Alias { uri: uri.to_owned(), claimed };
+        stored.change(&self.secrets, self.clock.now_secs(), change)?;
+        self.write_log(&mut vault, &stored)?;
+        self.id()
+    }
+
     /// The own card. It has no name in it unless one is given.
     pub fn card(&self, name: Option<&str>) -> Result<CardInfo> {
         check_name(name)?;
@@ -39,7 +70,8 @@ impl Vault {
         })
     }
 
-    /// What a QR code says of the person; `at`: where the card can be had.
+    /// What a QR code says of the person; `at`: where the card can be had, if not at an alias that
+    /// the own key log claims.
     pub fn pointer(&self, name: Option<&str>, at: Option<&str>) -> Result<PointerInfo> {
         check_name(name)?;
         if let Some(at) = at.filter(|at| !is_uri(at) || !self.resolvers.take(at)) {
@@ -50,7 +82,8 @@ impl Vault {
             .with_hint("an https:// address of your card file, or a did:web that names one"));
         }
         let (_, log) = self.own_log()?;
-        let (name, at) = (name.map(str::to_owned), at.map(str::to_owned));
+        let claimed = log.aliases().find(|alias| self.resolvers.take(alias));
+        let (name, at) = (name.map(str::to_owned), at.or(claimed).map(str::to_owned));
         let pointer = Pointer { pin: log.pin(), name, at };
         Ok(PointerInfo {
             principal: log.principal().to_string(),
@@ -66,18 +99,37 @@ impl Vault {
     pub(crate) fn own_log(&self) -> Result<(StoredKeyLog, KeyLog)> {
         let mut vault = self.vault_bucket()?;
         let (mut stored, log) = self.stored_log(&vault)?;
-        if log.agree().is_some() || log.device(&self.secrets.device.public()).is_none() {
+        let lacks = |log: &KeyLog| {
+            log.agree().is_none() && log.device(&self.secrets.device.public()).is_some()
+        };
+        if !lacks(&log) || !self.knows_all(&mut vault)? {
             return Ok((stored, log));
         }
-        stored.add_agree(&self.secrets, self.clock.now_secs())?;
-        let change = self.internal_change(&vault, KEY_LOG, stored.encode())?;
-        self.write(&vault, vec![change])?;
-        self.push_best_effort(&mut vault)?;
+        // Another device may have done it meanwhile.
+        let (now, log) = self.stored_log(&vault)?;
+        stored = now;
+        if lacks(&log) {
+            stored.add_agree(&self.secrets, self.clock.now_secs())?;
+            self.write_log(&mut vault, &stored)?;
+        }
         let log = stored.verify()?;
         Ok((stored, log))
     }
 
-    fn stored_log(&self, vault: &super::Bucket) -> Result<(StoredKeyLog, KeyLog)> {
+    /// Whether all that the person's other devices wrote is here: a key log changed without it
+    /// would have two histories, which no event ever joins.
+    fn knows_all(&self, vault: &mut Bucket) -> Result<bool> {
+        // Without a provider there is no other device.
+        Ok(self.remote_records()?.is_empty() || self.push(vault, &Quiet)?)
+    }
+
+    fn write_log(&self, vault: &mut Bucket, log: &StoredKeyLog) -> Result<()> {
+        let change = self.internal_change(vault, KEY_LOG, log.encode())?;
+        self.write(vault, vec![change])?;
+        self.push_best_effort(vault).map(drop)
+    }
+
+    fn stored_log(&self, vault: &Bucket) -> Result<(StoredKeyLog, KeyLog)> {
         let row = self.replica.document(vault.no(), vault.natural(KEY_LOG))?.unwrap_or_default();
         let mut logs = Vec::new();
         for bytes in self.internal_heads(vault, &row)? {

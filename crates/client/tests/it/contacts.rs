@@ -496,3 +496,24 @@ fn a54_a_shared_buckets_size_says_nothing_of_contacts() {
     assert_eq!(nobody.0, many.0);
     assert!(many.1 > nobody.1, "the control: the vault's own bucket grows");
 }
+
+#[test]
+fn the_own_key_log_changes_only_where_all_devices_are_heard() {
+    let provider = Provider::start();
+    let alice = Device::at(&provider);
+    let laptop = alice.second(&provider);
+    // Neither has synchronised since the other wrote; both ask before they change anything.
+    alice.vault.claim_alias("https://alice.example/card", true).unwrap();
+    let id = laptop.vault.claim_alias("did:web:alice.example", true).unwrap();
+    assert_eq!(id.aliases, ["did:web:alice.example", "https://alice.example/card"]);
+    let away = provider.stop();
+    let error = alice.vault.claim_alias("acct:alice@example.org", true).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unreachable, "{error}");
+    let _provider = away.back();
+    alice.vault.claim_alias("https://alice.example/card", false).unwrap();
+    alice.sync();
+    laptop.sync();
+    assert_eq!(alice.vault.id().unwrap().head, laptop.vault.id().unwrap().head);
+    let missing = laptop.vault.claim_alias("https://alice.example/card", false).unwrap_err();
+    assert_eq!(missing.kind(), ErrorKind::NotFound);
+}

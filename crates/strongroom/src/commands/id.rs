@@ -30,6 +30,19 @@ pub struct Args {
 enum Verb {
     /// Show your fingerprint and devices
     Show,
+    /// Claim an address or identifier at which others may look for you, in your key log
+    #[command(
+        after_help = "It is public with your card. Put your card there, too: then each says \
+        that the other is right."
+    )]
+    Alias {
+        /// Any URI, as https://alice.example/card or did:web:alice.example
+        #[arg(value_name = "URI")]
+        uri: String,
+        /// Claim it no longer
+        #[arg(long)]
+        remove: bool,
+    },
     /// Write your card: all that others need to share with you
     #[command(after_help = "The card is public. Others add it with `strongroom contact add`.")]
     Export {
@@ -48,7 +61,7 @@ enum Verb {
         compare it with `strongroom contact verify NAME --card -`, or add you with it if --at says \
         where your card is.")]
     Qr {
-        /// Where others find your card: an https:// address, or a did:web
+        /// Where others find your card, if not at an alias of yours
         #[arg(long, value_name = "URL|DID")]
         at: Option<String>,
         /// Say in it what you are called
@@ -73,6 +86,10 @@ pub fn run(args: Args, session: &Session) -> Outcome {
         Verb::Show => {
             let id = vault.id()?;
             out.facts(&id, |to| write!(to, "{}", shown(out, &id)))
+        }
+        Verb::Alias { uri, remove } => {
+            let id = vault.claim_alias(&uri, !remove)?;
+            out.report(&id, |to| write!(to, "{}", shown(out, &id)))
         }
         Verb::Export { file, name, overwrite } => {
             let card = vault.card(name.as_deref())?;

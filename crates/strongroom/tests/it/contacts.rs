@@ -200,6 +200,16 @@ fn a_card_on_the_web_and_a_did_web_lead_to_the_same_keys_over_tls() {
     assert_eq!(ran.json()["level"], "tofu", "one host twice is one way");
     assert_eq!(run_trusting(&alice, &web, &["contact", "update", "bob"]).code, 0);
 
+    // Bob claims it back, and his code says it by itself; Alice's device sees both.
+    bob.ok(&["id", "alias", &url]);
+    bob.fails(7, &["id", "alias", &url]);
+    bob.fails(2, &["id", "alias", "bob"]);
+    assert_eq!(bob.json(&["id", "qr"])["at"], json!(url));
+    web.put("/people/bob.card", &bob.ok(&["id", "export"]));
+    assert_eq!(run_trusting(&alice, &web, &["contact", "update", "bob"]).code, 0);
+    let shown = alice.ok(&["contact", "show", "bob"]);
+    assert!(shown.contains("their key log says so, too"), "{shown}");
+
     // A code that says where: what is there must be what the code says.
     let code = bob.json(&["id", "qr", "--at", &url])["text"].as_str().unwrap().to_owned();
     let carroll = Device::alone();
