@@ -23,11 +23,12 @@ fn pair() -> &'static KemPair {
 
 fuzz_target!(|data: &[u8]| {
     let Some((which, body)) = data.split_first() else { return };
-    let (suite, commitment) = (Suite::DEFAULT, Commitment([3; 32]));
+    // The first byte chooses what it is given to, its highest bit the suite.
+    let (suite, commitment) = (Suite::ALL[usize::from(which >> 7)], Commitment([3; 32]));
     let epoch = EpochKey::from_secret_bytes(&[4; 32]);
     let version = EntryId([5; 32]);
     let place = Place { suite, bucket: BUCKET, n: 6 };
-    let opened = match which {
+    let opened = match which & 0x7f {
         0 => body.try_into().is_ok_and(|slot| {
             open_back(suite, &epoch.history(BUCKET), version, commitment, slot).is_ok()
         }),

@@ -37,6 +37,7 @@ pub mod random;
 pub mod remote;
 pub mod replica;
 pub mod report;
+pub mod sealing;
 mod secrets;
 pub mod vault;
 

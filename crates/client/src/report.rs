@@ -171,6 +171,10 @@ pub struct BucketInfo {
     pub members: u64,
     /// Conflicts to look at.
     pub conflicts: u64,
+    /// How it is sealed: 1 (AES-256-GCM) or 2 (XChaCha20-Poly1305), for its whole life.
+    pub suite: u8,
+    /// How lengths are hidden: `padme`, `power-of-two` or `constant:SIZE`, for its whole life.
+    pub padding: String,
     /// Current content: path → version id (only from `get_bucket`).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub content: Vec<(String, String)>,

@@ -13,11 +13,12 @@ use strongroom_seal::identity::{
 use strongroom_seal::kem::KemPublic;
 use strongroom_seal::keys::{DeviceSecret, EpochKey, NameKey, TagKey};
 use strongroom_seal::rng::Rng;
+use strongroom_seal::sealing::Sealing;
 use strongroom_wire::capability::{
     Actions, Capability, CapabilityChain, CapabilityError, Claims, Target,
 };
 use strongroom_wire::chain::Verified;
-use strongroom_wire::clear::{Clear, Floors, Genesis, Member};
+use strongroom_wire::clear::{Clear, Genesis, Member};
 use strongroom_wire::entry::{Entry, Header, Hlc, Kind};
 use strongroom_wire::ids::{BucketId, DocumentTag, EntryId, MemberTag, PrincipalId};
 use strongroom_wire::limits::{CAPABILITY_DEPTH_MAX, ROOT_CAPABILITY_AGE_SECS};
@@ -25,7 +26,7 @@ use strongroom_wire::walk::Refusal;
 
 use crate::parts::{DeviceProof, MemberBody};
 use crate::rotation::{EpochDraft, Recipient};
-use crate::writer::{self, Author, ChainPosition, Planned, Under};
+use crate::writer::{self, Author, BodyKey, ChainPosition, Planned, Under};
 
 /// Why a bucket cannot be founded or an author not enrolled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -85,22 +86,28 @@ pub struct Founded {
     pub position: ChainPosition,
 }
 
-/// Founds a bucket.
-pub fn found(founder: &Founder<'_>, rng: &mut impl Rng) -> Result<Founded, FoundingError> {
+/// Founds a bucket that seals everything in this way for its whole life.
+pub fn found(
+    founder: &Founder<'_>,
+    sealing: Sealing,
+    rng: &mut impl Rng,
+) -> Result<Founded, FoundingError> {
     let root = BucketRootKey::generate(rng);
     let next_root = BucketRootKey::generate(rng);
     let hlc = Hlc::new(founder.now, 0);
-    let genesis = genesis_entry(&root, &next_root, hlc);
+    let genesis = genesis_entry(&root, &next_root, sealing, hlc);
     let bucket = genesis.id().to_bucket();
     let (epoch_key, name_key) = (EpochKey::generate(rng), NameKey::generate(rng));
     let tag_key = TagKey::generate(rng);
     let tag = name_key.member_tag(founder.principal);
     let epoch = {
-        let keys = FirstEpoch { key: &epoch_key, name: &name_key, tag_key: &tag_key, tag };
+        let keys = FirstEpoch { key: &epoch_key, name: &name_key, tag_key: &tag_key, tag, sealing };
         epoch_entry(founder, &root, &genesis, &keys, rng)?
     };
     let member = MemberSigningKey::generate(rng);
-    let capability = root_capability(&root, &member, bucket, tag, founder.now, rng)?;
+    let claims =
+        root_claims(&member, bucket, tag, founder.now, rng).under_suite(sealing.suite.byte());
+    let capability = Capability::issue(&claims, |input| root.sign(input))?;
     let member_chain = CapabilityChain::new(vec![capability])?;
     let content = epoch_key.content(bucket);
     let root_entry = {
@@ -118,10 +125,11 @@ pub fn found(founder: &Founder<'_>, rng: &mut impl Rng) -> Result<Founded, Found
         header.prev = epoch.id();
         let clear = member_clear(carried);
         let plain = body.encode();
-        let sealed = writer::seal_body(founder.secret, &content, &mut header, &clear, &plain, rng)?;
+        let under = BodyKey { content: &content, sealing };
+        let sealed = writer::seal_body(founder.secret, under, &mut header, &clear, &plain, rng)?;
         writer::sign_entry(Entry::assemble(header, clear, sealed), |input| root.sign(input))
     };
-    let under = Under { bucket, epoch: epoch.id(), content: &content };
+    let under = Under { bucket, epoch: epoch.id(), content: &content, sealing };
     let enrolment = Enrolment {
         founder,
         instance: 0,
@@ -236,19 +244,17 @@ fn author_capability(
     Ok(Capability::issue(&claims, |input| enrolment.member.sign(input))?)
 }
 
-fn root_capability(
-    root: &BucketRootKey,
+fn root_claims(
     member: &MemberSigningKey,
     bucket: BucketId,
     tag: MemberTag,
     now: u64,
     rng: &mut impl Rng,
-) -> Result<Capability, FoundingError> {
+) -> Claims {
     let expires = now / 1_000 + ROOT_CAPABILITY_AGE_SECS;
-    let claims = Claims::new(Target::Bucket(bucket), Actions::ALL, expires, unique(rng))
+    Claims::new(Target::Bucket(bucket), Actions::ALL, expires, unique(rng))
         .for_holder(member.public(), Some(tag))
-        .with_depth(CAPABILITY_DEPTH_MAX);
-    Ok(Capability::issue(&claims, |input| root.sign(input))?)
+        .with_depth(CAPABILITY_DEPTH_MAX)
 }
 
 fn unique(rng: &mut impl Rng) -> [u8; 16] {
@@ -257,15 +263,22 @@ fn unique(rng: &mut impl Rng) -> [u8; 16] {
     out
 }
 
-fn genesis_entry(root: &BucketRootKey, next_root: &BucketRootKey, hlc: Hlc) -> Entry {
+fn genesis_entry(
+    root: &BucketRootKey,
+    next_root: &BucketRootKey,
+    sealing: Sealing,
+    hlc: Hlc,
+) -> Entry {
     let clear = Clear::Genesis(Genesis {
-        floors: Floors::suite_1(),
+        floors: sealing.floors(),
         root_key: root.public(),
         next_root: *blake3::hash(&next_root.public().0).as_bytes(),
         ledger_keys: [0; 32],
         public: false,
+        padding: sealing.padding,
     });
     let mut header = control_header(BucketId::ZERO, Kind::Genesis, &[], hlc);
+    header.suite = sealing.suite.byte();
     header.author = root.public().author();
     writer::sign_entry(Entry::assemble(header, clear.encode(), Vec::new()), |input| {
         root.sign(input)
@@ -277,6 +290,7 @@ struct FirstEpoch<'a> {
     name: &'a NameKey,
     tag_key: &'a TagKey,
     tag: MemberTag,
+    sealing: Sealing,
 }
 
 fn epoch_entry(
@@ -288,8 +302,14 @@ fn epoch_entry(
 ) -> Result<Entry, FoundingError> {
     let bucket = genesis.id().to_bucket();
     let me = Recipient { tag: keys.tag, agree: founder.agree, tag_key: keys.tag_key };
-    let draft =
-        EpochDraft { n: 1, before: &[], recipients: &[me], key: keys.key, names: keys.name };
+    let draft = EpochDraft {
+        n: 1,
+        before: &[],
+        recipients: &[me],
+        key: keys.key,
+        names: keys.name,
+        sealing: keys.sealing,
+    };
     let mut header = control_header(bucket, Kind::Epoch, &[genesis.id()], genesis.header().hlc);
     header.author = root.public().author();
     header.seq = 1;

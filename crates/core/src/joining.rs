@@ -74,6 +74,9 @@ pub fn open_epochs(
     newest_first.sort_unstable_by(|a, b| b.cmp(a));
     for (_, id) in newest_first {
         let Some(epoch) = known.get(&id).filter(|_| !keyring.has(&id)) else { continue };
+        if keyring.admit(epoch.entry.header().suite).is_err() {
+            continue;
+        }
         if let Ok(key) = epoch_key(epoch.entry, pair, tag_key) {
             keyring.add(id, key);
             walk_back(keyring, &known, vec![id]);
@@ -85,7 +88,7 @@ pub fn open_epochs(
 fn walk_back(keyring: &mut Keyring, known: &BTreeMap<EntryId, Known<'_>>, mut from: Vec<EntryId>) {
     while let Some(id) = from.pop() {
         let (Some(epoch), Some(key)) = (known.get(&id), keyring.epoch(&id)) else { continue };
-        let Ok(suite) = Suite::from_byte(epoch.entry.header().suite) else { continue };
+        let Ok(suite) = keyring.admit(epoch.entry.header().suite) else { continue };
         let history = key.history(keyring.bucket());
         for (prev, slot) in epoch.clear.prev.iter().zip(&epoch.clear.back) {
             let Some(before) = known.get(prev).filter(|_| !keyring.has(prev)) else { continue };

@@ -1,14 +1,21 @@
-//! L1 · The keys a member holds in one bucket. Takes epoch keys; gives the key of one document in
-//! one epoch, and opened sealed parts. Must not know: who else holds them, where they are kept.
+//! L1 · The keys a member holds in one bucket. Takes its genesis and epoch keys; gives the key of
+//! one document in one epoch, and opened sealed parts. Must not know: who else holds them, where
+//! they are kept.
+//!
+//! The bucket's id is the hash of its genesis, which says what may be used there. So a keyring
+//! opens nothing before it has seen that one genesis, and nothing of another suite or padding
+//! after it (attack A07).
 
 use std::collections::BTreeMap;
 
 use strongroom_seal::aead::OpenError;
 use strongroom_seal::keys::{Commitment, ContentKey, DocumentKey, EpochKey, Nonce};
 use strongroom_seal::part::{self, PartHeader};
-use strongroom_seal::suite::Suite;
+use strongroom_seal::sealing::Sealing;
+use strongroom_seal::suite::{Floor, Suite, SuiteError};
 use strongroom_wire::cbor::CborError;
 use strongroom_wire::chain::Verified;
+use strongroom_wire::clear::{Clear, Genesis};
 use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::ids::{BucketId, DocumentTag, EntryId};
 use zeroize::Zeroizing;
@@ -33,6 +40,31 @@ pub enum EntryOpenError {
     /// Its algorithms are not in use here.
     #[error("its suite is not in use in this bucket")]
     Suite,
+    /// Nothing is known of the bucket: its genesis is not here, or the one here is of another.
+    #[error("the bucket's genesis is not here")]
+    NoGenesis,
+}
+
+/// What a bucket's genesis fixed for its life.
+#[derive(Debug, Clone)]
+struct Birth {
+    sealing: Sealing,
+    floor: Floor,
+}
+
+impl From<SuiteError> for EntryOpenError {
+    fn from(_: SuiteError) -> Self {
+        Self::Suite
+    }
+}
+
+impl Birth {
+    /// `suite` is that of the genesis itself: it stands in its own list.
+    fn of(genesis: &Genesis, suite: u8) -> Result<Self, SuiteError> {
+        let floor = Floor::of(&genesis.floors);
+        floor.admit(suite)?;
+        Ok(Self { sealing: Sealing::of(genesis)?, floor })
+    }
 }
 
 /// One epoch's keys.
@@ -46,13 +78,37 @@ struct EpochKeys {
 #[derive(Debug)]
 pub struct Keyring {
     bucket: BucketId,
+    birth: Option<Birth>,
     epochs: BTreeMap<EntryId, EpochKeys>,
 }
 
 impl Keyring {
-    /// An empty keyring.
+    /// An empty keyring. It opens nothing before [`Keyring::born`].
     pub const fn new(bucket: BucketId) -> Self {
-        Self { bucket, epochs: BTreeMap::new() }
+        Self { bucket, birth: None, epochs: BTreeMap::new() }
+    }
+
+    /// Takes in the bucket's genesis: the one entry its id is the hash of.
+    pub fn born(&mut self, genesis: &Entry) -> Result<(), EntryOpenError> {
+        if genesis.id() != self.bucket.genesis() {
+            return Err(EntryOpenError::NoGenesis);
+        }
+        let Clear::Genesis(clear) = Clear::decode(genesis.header().kind, genesis.clear())? else {
+            return Err(EntryOpenError::NoGenesis);
+        };
+        self.birth = Some(Birth::of(&clear, genesis.header().suite)?);
+        Ok(())
+    }
+
+    /// How everything is sealed in this bucket.
+    pub fn sealing(&self) -> Result<Sealing, EntryOpenError> {
+        self.birth.as_ref().map(|birth| birth.sealing).ok_or(EntryOpenError::NoGenesis)
+    }
+
+    /// The suite of an entry, if it may stand in this bucket.
+    pub fn admit(&self, suite: u8) -> Result<Suite, EntryOpenError> {
+        let birth = self.birth.as_ref().ok_or(EntryOpenError::NoGenesis)?;
+        Ok(birth.floor.admit(suite)?)
     }
 
     /// The bucket.
@@ -99,7 +155,7 @@ impl Keyring {
     /// Opens the sealed part of a verified entry. An epoch's sealed part is under its own key.
     pub fn open(&self, entry: &Verified<Entry>) -> Result<Zeroizing<Vec<u8>>, EntryOpenError> {
         let header = entry.header();
-        let suite = Suite::from_byte(header.suite).map_err(|_| EntryOpenError::Suite)?;
+        let sealing = Sealing { suite: self.admit(header.suite)?, ..self.sealing()? };
         let epoch = if header.kind == Kind::Epoch { entry.id() } else { header.epoch };
         let key = self.document(&epoch, header.document, header.generation)?;
         let sealed = entry.sealed_bytes().ok_or(EntryOpenError::Purged)?;
@@ -109,7 +165,7 @@ impl Keyring {
             sealed_len: header.sealed_len,
         };
         let aad = header.aad(blake3::hash(entry.clear()).as_bytes());
-        Ok(part::open(suite, &key, &part, &aad, sealed)?)
+        Ok(part::open(sealing, &key, &part, &aad, sealed)?)
     }
 
     /// Opens a version.

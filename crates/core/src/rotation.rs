@@ -14,7 +14,7 @@ use strongroom_seal::epoch::seal_back;
 use strongroom_seal::kem::KemPublic;
 use strongroom_seal::keys::{DeviceSecret, EpochKey, NameKey, TagKey};
 use strongroom_seal::rng::Rng;
-use strongroom_seal::suite::Suite;
+use strongroom_seal::sealing::Sealing;
 use strongroom_seal::wrap::{Place, pad_wraps, wrap};
 use strongroom_wire::chain::Verified;
 use strongroom_wire::clear::{Clear, Epoch};
@@ -26,7 +26,7 @@ use strongroom_wire::limits::{EPOCH_AGE_MS, EPOCH_ENTRIES, EPOCH_PREV_MAX};
 use crate::joining::epoch_body;
 use crate::keyring::Keyring;
 use crate::parts::EpochBody;
-use crate::writer::{self, Author, ChainPosition, Planned, Under};
+use crate::writer::{self, Author, BodyKey, ChainPosition, Planned, Under};
 
 /// After how much an epoch is renewed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,9 @@ pub enum RotationError {
     /// The next epoch would be for somebody who is no member.
     #[error("an epoch cannot be made for somebody who is no member")]
     NoMember,
+    /// How this bucket seals is not known here.
+    #[error("the bucket's genesis is not here")]
+    NoGenesis,
     /// Sealing failed.
     #[error(transparent)]
     Seal(#[from] SealError),
@@ -213,12 +216,13 @@ pub fn seal_renewing(
 ) -> Result<Renewed, RotationError> {
     let mut position = position.later(now);
     let key = EpochKey::generate(rng);
-    let entry = renewal.seal(author, &key, position, rng)?;
+    let sealing = renewal.keyring.sealing().map_err(|_| RotationError::NoGenesis)?;
+    let entry = renewal.seal(author, sealing, &key, position, rng)?;
     position.next_seq += 1;
     position.prev = entry.id();
     let bucket = renewal.control.bucket();
     let content = key.content(bucket);
-    let under = Under { bucket, epoch: entry.id(), content: &content };
+    let under = Under { bucket, epoch: entry.id(), content: &content, sealing };
     let epoch = entry.id();
     let mut entries = vec![entry];
     let (rest, position) = writer::seal_at(author, &under, planned, position, rng)?;
@@ -230,6 +234,7 @@ impl Renewal<'_> {
     fn seal(
         &self,
         author: &Author<'_>,
+        sealing: Sealing,
         key: &EpochKey,
         position: ChainPosition,
         rng: &mut impl Rng,
@@ -252,6 +257,7 @@ impl Renewal<'_> {
             recipients: self.recipients,
             key,
             names: self.names,
+            sealing,
         };
         let header = Header {
             parents: self.control.parents(),
@@ -271,6 +277,7 @@ pub(crate) struct EpochDraft<'a> {
     pub recipients: &'a [Recipient<'a>],
     pub key: &'a EpochKey,
     pub names: &'a NameKey,
+    pub sealing: Sealing,
 }
 
 impl EpochDraft<'_> {
@@ -282,7 +289,7 @@ impl EpochDraft<'_> {
         rng: &mut impl Rng,
     ) -> Result<Entry, SealError> {
         let bucket = header.bucket;
-        let place = Place { suite: Suite::DEFAULT, bucket, n: self.n };
+        let place = Place { suite: self.sealing.suite, bucket, n: self.n };
         let mut wraps = Vec::with_capacity(self.recipients.len());
         for one in self.recipients {
             wraps.push(wrap(place, self.key, one.agree, one.tag_key, rng)?);
@@ -290,7 +297,7 @@ impl EpochDraft<'_> {
         let history = self.key.history(bucket);
         let mut back = Vec::with_capacity(self.before.len());
         for (id, old) in self.before {
-            back.push(seal_back(Suite::DEFAULT, &history, *id, old)?);
+            back.push(seal_back(place.suite, &history, *id, old)?);
         }
         let content = self.key.content(bucket);
         let clear = Clear::Epoch(Epoch {
@@ -309,7 +316,8 @@ impl EpochDraft<'_> {
         recipients.dedup();
         let name_key = NameKey::from_secret_bytes(&self.names.to_secret_bytes());
         let plain = EpochBody { recipients, name_key }.encode();
-        let sealed = writer::seal_body(device, &content, &mut header, &clear, &plain, rng)?;
+        let under = BodyKey { content: &content, sealing: self.sealing };
+        let sealed = writer::seal_body(device, under, &mut header, &clear, &plain, rng)?;
         Ok(Entry::assemble(header, clear, sealed))
     }
 }

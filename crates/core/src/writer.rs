@@ -9,10 +9,9 @@
 use strongroom_seal::aead::SealError;
 use strongroom_seal::identity::AuthorSigningKey;
 use strongroom_seal::keys::{ContentKey, DeviceSecret};
-use strongroom_seal::padding::Padme;
 use strongroom_seal::part::{Draft, Hedge};
 use strongroom_seal::rng::Rng;
-use strongroom_seal::suite::Suite;
+use strongroom_seal::sealing::Sealing;
 use strongroom_wire::chain::Verified;
 use strongroom_wire::entry::{Entry, Header, Hlc, Kind};
 use strongroom_wire::ids::{AuthorKey, BucketId, CapabilityId, DocumentTag, EntryId};
@@ -71,10 +70,11 @@ impl Author<'_> {
     }
 }
 
-/// A header that names no author, no document, nothing above it, and no body yet.
+/// A header that names no author, no document, nothing above it, and no body yet. What is sealed
+/// gets its bucket's suite with its body.
 pub(crate) fn bare_header(bucket: BucketId, kind: Kind, hlc: Hlc) -> Header {
     Header {
-        suite: Suite::DEFAULT.byte(),
+        suite: Sealing::DEFAULT.suite.byte(),
         bucket,
         document: DocumentTag::ZERO,
         kind,
@@ -102,6 +102,8 @@ pub struct Under<'a> {
     pub epoch: EntryId,
     /// Its content key.
     pub content: &'a ContentKey,
+    /// How the bucket seals.
+    pub sealing: Sealing,
 }
 
 /// One entry to be.
@@ -198,28 +200,42 @@ fn seal_one(
         generation: plan.generation,
         ..author.header(under.bucket, plan.kind, position)
     };
-    let sealed =
-        seal_body(author.device, under.content, &mut header, &plan.clear, &plan.plain, rng)?;
+    let sealed = seal_body(author.device, under.key(), &mut header, &plan.clear, &plan.plain, rng)?;
     Ok(Entry::assemble(header, plan.clear.clone(), sealed))
+}
+
+/// The key something is sealed under, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct BodyKey<'a> {
+    pub content: &'a ContentKey,
+    pub sealing: Sealing,
+}
+
+impl Under<'_> {
+    pub(crate) const fn key(&self) -> BodyKey<'_> {
+        BodyKey { content: self.content, sealing: self.sealing }
+    }
 }
 
 /// Seals one body and sets what the header says of it.
 pub(crate) fn seal_body(
     device: &DeviceSecret,
-    content: &ContentKey,
+    under: BodyKey<'_>,
     header: &mut Header,
     clear: &[u8],
     plain: &[u8],
     rng: &mut impl Rng,
 ) -> Result<Vec<u8>, SealError> {
+    let BodyKey { content, sealing } = under;
+    header.suite = sealing.suite.byte();
     let key = content.document(header.document, header.generation);
     let hedge = Hedge { device, author: header.author, seq: header.seq, random: rng.bytes32() };
-    let draft = Draft::new(&key, plain, &Padme, hedge)?;
+    let draft = Draft::new(&key, plain, &sealing.padding, hedge)?;
     let part = draft.header();
     header.nonce = part.nonce.0;
     header.kc = part.commitment.0;
     header.sealed_len = part.sealed_len;
-    draft.seal(Suite::DEFAULT, &header.aad(blake3::hash(clear).as_bytes()))
+    draft.seal(sealing.suite, &header.aad(blake3::hash(clear).as_bytes()))
 }
 
 /// Signs an entry.

@@ -213,20 +213,23 @@ mod tests {
         );
         let history = new.history(BUCKET);
         let id = EntryId([5; 32]);
-        let good = seal_back(SUITE, &history, id, &old).unwrap();
-        let open = |id, slot: &[u8; 48]| open_back(SUITE, &history, id, old.commitment(), slot);
-        assert!(open(id, &good).is_ok());
-        assert!(open(EntryId([6; 32]), &good).is_err());
-        assert!(open(id, &seal_back(SUITE, &history, id, &evil).unwrap()).is_err());
-        for bit in 0..48 * 8 {
-            let mut bad = good;
-            bad[bit / 8] ^= 1 << (bit % 8);
-            assert!(open(id, &bad).is_err(), "bit {bit}");
+        for (suite, other) in Suite::ALL.into_iter().zip(Suite::ALL.into_iter().rev()) {
+            let good = seal_back(suite, &history, id, &old).unwrap();
+            let open = |id, slot: &[u8; 48]| open_back(suite, &history, id, old.commitment(), slot);
+            assert!(open(id, &good).is_ok());
+            assert!(open(EntryId([6; 32]), &good).is_err());
+            assert!(open(id, &seal_back(suite, &history, id, &evil).unwrap()).is_err());
+            assert!(open(id, &seal_back(other, &history, id, &old).unwrap()).is_err());
+            for bit in 0..48 * 8 {
+                let mut bad = good;
+                bad[bit / 8] ^= 1 << (bit % 8);
+                assert!(open(id, &bad).is_err(), "{suite:?} bit {bit}");
+            }
+            // Sealed under the very key that the commitment asks for, and still another E.
+            let key = history.back(id, old.commitment());
+            let forged = aead::seal_key(suite, key, evil.expose()).unwrap();
+            assert!(open(id, &forged).is_err());
         }
-        // Sealed under the very key that the commitment asks for, and still another E.
-        let key = history.back(id, old.commitment());
-        let forged = aead::seal_key(SUITE, key, evil.expose()).unwrap();
-        assert!(open(id, &forged).is_err());
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub fn open_invitation(
     }
     let (suite, rest) = bytes.split_first().ok_or(OpenError)?;
     let (enc, sealed) = rest.split_first_chunk::<KEM_ENC_LEN>().ok_or(OpenError)?;
-    let suite = Suite::from_byte(*suite).map_err(|_| OpenError)?;
+    let suite = Suite::outside_buckets(*suite).map_err(|_| OpenError)?;
     let mut plain = Zeroizing::new(sealed.to_vec());
     let key = key(&pair.decapsulate(enc), principal);
     aead::open(suite, &key, &[suite.byte()], &mut plain)?;

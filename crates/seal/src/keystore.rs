@@ -275,7 +275,7 @@ impl<'a> Header<'a> {
         if *format != FORMAT {
             return None;
         }
-        let suite = Suite::from_byte(*suite).ok()?;
+        let suite = Suite::outside_buckets(*suite).ok()?;
         let (memory_kib, rest) = rest.split_first_chunk()?;
         let (passes, rest) = rest.split_first_chunk()?;
         let (lanes, rest) = rest.split_first_chunk()?;

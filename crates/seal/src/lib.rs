@@ -31,6 +31,7 @@ pub mod part;
 pub mod phrase;
 pub mod recovery;
 pub mod rng;
+pub mod sealing;
 pub mod stream;
 pub mod suite;
 pub mod wrap;

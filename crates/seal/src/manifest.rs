@@ -23,7 +23,9 @@ use zeroize::Zeroizing;
 
 use crate::aead::SealError;
 use crate::keys::{ChunkKey, DeviceSecret};
+use crate::padding::Padding;
 use crate::rng::Rng;
+use crate::sealing::Sealing;
 use crate::stream::{
     ArrivedChunk, ChunkError, ChunkRef, Layout, PIECE_LEN, Piece, SealedChunk, open_chunk,
 };
@@ -51,6 +53,9 @@ pub enum ManifestError {
     /// The rows contradict the sizes.
     #[error("the manifest contradicts itself")]
     Shape,
+    /// It is not padded as its bucket pads.
+    #[error("the content is not padded as its bucket pads")]
+    Padding,
     /// More content than one document may have.
     #[error("the content is longer than {CONTENT_LEN_MAX} bytes, the most one document may have")]
     TooLong,
@@ -278,9 +283,13 @@ pub struct ContentReader {
 }
 
 impl ContentReader {
-    /// A reader of the content of `manifest`.
-    pub const fn new(suite: Suite, manifest: Manifest) -> Self {
-        Self { suite, manifest, node: None }
+    /// A reader of the content of `manifest`, which was padded as its bucket pads.
+    pub fn new(sealing: Sealing, manifest: Manifest) -> Result<Self, ManifestError> {
+        let Layout { size, padded } = manifest.layout;
+        if sealing.padding.padded_len(size) != Some(padded) {
+            return Err(ManifestError::Padding);
+        }
+        Ok(Self { suite: sealing.suite, manifest, node: None })
     }
 
     /// Sizes, and where bytes lie.

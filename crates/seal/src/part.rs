@@ -14,19 +14,20 @@
 //! ```
 //! use strongroom_seal::keys::{ContentKey, DeviceSecret};
 //! use strongroom_seal::part::{self, Draft, Hedge, PartHeader};
-//! use strongroom_seal::{padding::Padme, suite::Suite};
+//! use strongroom_seal::sealing::Sealing;
 //! use strongroom_wire::ids::{AuthorKey, DocumentTag};
 //!
 //! let device = DeviceSecret::from_secret_bytes(&[1; 32]);
 //! let document = ContentKey::from_secret_bytes(&[2; 32]).document(DocumentTag([3; 16]), 0);
 //! let hedge = Hedge { device: &device, author: AuthorKey([4; 32]), seq: 0, random: [5; 32] };
 //!
-//! let draft = Draft::new(&document, b"\x61a", &Padme, hedge)?;
+//! let draft = Draft::new(&document, b"\x61a", &Sealing::DEFAULT.padding, hedge)?;
 //! let header: PartHeader = draft.header(); // goes into the entry's header
-//! let sealed = draft.seal(Suite::DEFAULT, b"the header's bytes")?;
+//! let sealed = draft.seal(Sealing::DEFAULT.suite, b"the header's bytes")?;
 //! assert_eq!(sealed.len(), header.sealed_len as usize);
 //!
-//! let opened = part::open(Suite::DEFAULT, &document, &header, b"the header's bytes", &sealed)?;
+//! let aad = b"the header's bytes";
+//! let opened = part::open(Sealing::DEFAULT, &document, &header, aad, &sealed)?;
 //! assert_eq!(opened[..], *b"\x61a");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -39,6 +40,7 @@ use crate::aead::{self, OpenError, SealError};
 use crate::derive;
 use crate::keys::{Commitment, DeviceSecret, DocumentKey, Nonce, VersionKey};
 use crate::padding::Padding;
+use crate::sealing::Sealing;
 use crate::suite::Suite;
 
 /// Bytes of the length in front of the CBOR.
@@ -125,7 +127,7 @@ fn pad(cbor: &[u8], padding: &impl Padding) -> Result<Zeroizing<Vec<u8>>, SealEr
         return Err(too_long);
     }
     let len = (LENGTH_LEN + cbor.len()) as u64;
-    let padded = padding.padded_len(len).filter(|&p| p >= len).ok_or(too_long)?;
+    let padded = padding.part_len(len).filter(|&p| p >= len).ok_or(too_long)?;
     let padded = usize::try_from(padded).map_err(|_| too_long)?;
     if padded > INLINE_PLAIN_LEN_MAX {
         return Err(too_long);
@@ -140,20 +142,22 @@ fn pad(cbor: &[u8], padding: &impl Padding) -> Result<Zeroizing<Vec<u8>>, SealEr
 
 /// Opens a sealed part with DK. `sealed` is at most [`SEALED_LEN_MAX`] bytes.
 ///
-/// The caller has checked the signature and body hash, and decodes the CBOR strictly afterwards.
+/// `sealing` is the suite its header names and the padding of its bucket. The caller has checked
+/// the signature, the body hash and that the suite may stand here, and decodes the CBOR strictly
+/// afterwards.
 pub fn open(
-    suite: Suite,
+    sealing: Sealing,
     document: &DocumentKey,
     header: &PartHeader,
     aad: &[u8],
     sealed: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>, OpenError> {
-    open_version(suite, &document.version(&header.nonce), header, aad, sealed)
+    open_version(sealing, &document.version(&header.nonce), header, aad, sealed)
 }
 
 /// Opens a sealed part with VK: what a holder of one version does.
 pub fn open_version(
-    suite: Suite,
+    sealing: Sealing,
     key: &VersionKey,
     header: &PartHeader,
     aad: &[u8],
@@ -167,19 +171,21 @@ pub fn open_version(
         return Err(OpenError);
     }
     let mut plain = Zeroizing::new(sealed.to_vec());
-    aead::open(suite, key, aad, &mut plain)?;
-    let len = content_len(&plain).ok_or(OpenError)?;
+    aead::open(sealing.suite, key, aad, &mut plain)?;
+    let len = content_len(&plain, &sealing.padding).ok_or(OpenError)?;
     plain.drain(..LENGTH_LEN);
     plain.truncate(len);
     Ok(plain)
 }
 
-/// The length of the CBOR inside a padded plaintext, if the rest is zeros.
-fn content_len(plain: &[u8]) -> Option<usize> {
+/// The length of the CBOR inside a padded plaintext, if the rest is zeros and as long as the rule
+/// makes it: what fits no rule would tell the length, or something else, to who counts bytes.
+fn content_len(plain: &[u8], padding: &impl Padding) -> Option<usize> {
     let (length, rest) = plain.split_first_chunk::<LENGTH_LEN>()?;
     let len = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     let (_, zeros) = rest.split_at_checked(len)?;
-    aead::all_zero(zeros).then_some(len)
+    let due = padding.part_len((LENGTH_LEN + len) as u64);
+    (aead::all_zero(zeros) && due == Some(plain.len() as u64)).then_some(len)
 }
 
 #[cfg(test)]
@@ -188,9 +194,11 @@ mod tests {
     use crate::keys::ContentKey;
     use crate::padding::{NoPadding, Padme};
     use crate::rng::{DangerSeeded, Rng};
+    use strongroom_wire::clear::{ConstantSize, PaddingRule};
     use strongroom_wire::ids::DocumentTag;
 
     const SUITE: Suite = Suite::Aes256Gcm;
+    const SEALING: Sealing = Sealing::DEFAULT;
 
     fn document() -> DocumentKey {
         ContentKey::from_secret_bytes(&[2; 32]).document(DocumentTag([3; 16]), 0)
@@ -203,17 +211,32 @@ mod tests {
     }
 
     fn sealed(cbor: &[u8]) -> (PartHeader, Vec<u8>) {
-        let draft = draft(cbor, &Padme, [5; 32]).unwrap();
-        (draft.header(), draft.seal(SUITE, b"aad").unwrap())
+        sealed_as(SEALING, cbor)
+    }
+
+    fn sealed_as(sealing: Sealing, cbor: &[u8]) -> (PartHeader, Vec<u8>) {
+        let draft = draft(cbor, &sealing.padding, [5; 32]).unwrap();
+        (draft.header(), draft.seal(sealing.suite, b"aad").unwrap())
+    }
+
+    /// Every suite with every padding that hides.
+    fn sealings() -> Vec<Sealing> {
+        let constant = PaddingRule::Constant(ConstantSize::from_bytes(1 << 20).unwrap());
+        let paddings = [PaddingRule::Padme, PaddingRule::PowerOfTwo, constant];
+        let with = |suite| paddings.map(|padding| Sealing { suite, padding });
+        Suite::ALL.into_iter().flat_map(with).collect()
     }
 
     #[test]
     fn what_goes_in_comes_out_at_every_length() {
-        for len in [0, 1, 251, 252, 253, 4_000, PART_LEN_MAX] {
-            let cbor = vec![7; len];
-            let (header, bytes) = sealed(&cbor);
-            assert_eq!(bytes.len(), header.sealed_len as usize);
-            assert_eq!(open(SUITE, &document(), &header, b"aad", &bytes).unwrap()[..], cbor[..]);
+        for sealing in sealings() {
+            for len in [0, 1, 251, 252, 253, 4_000, PART_LEN_MAX] {
+                let cbor = vec![7; len];
+                let (header, bytes) = sealed_as(sealing, &cbor);
+                assert_eq!(bytes.len(), header.sealed_len as usize);
+                let opened = open(sealing, &document(), &header, b"aad", &bytes).unwrap();
+                assert_eq!(opened[..], cbor[..], "{sealing:?}");
+            }
         }
         assert_eq!(sealed(&[7; 252]).1.len(), 256 + 16, "the length counts as content");
         assert_eq!(sealed(&[7; 253]).1.len(), 272 + 16);
@@ -242,26 +265,55 @@ mod tests {
 
     #[test]
     fn a10_a_flip_of_each_bit_of_sealed_part_nonce_commitment_and_header_fails() {
-        let (header, bytes) = sealed(b"the will");
-        for bit in 0..bytes.len() * 8 {
-            let mut bad = bytes.clone();
-            bad[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(open(SUITE, &document(), &header, b"aad", &bad), Err(OpenError));
+        for suite in Suite::ALL {
+            let sealing = Sealing { suite, ..SEALING };
+            let (header, bytes) = sealed_as(sealing, b"the will");
+            let opens = |header: &PartHeader, aad: &[u8], bytes: &[u8]| {
+                open(sealing, &document(), header, aad, bytes).is_ok()
+            };
+            assert!(opens(&header, b"aad", &bytes), "without a flip it opens");
+            for bit in 0..bytes.len() * 8 {
+                let mut bad = bytes.clone();
+                bad[bit / 8] ^= 1 << (bit % 8);
+                assert!(!opens(&header, b"aad", &bad), "{suite:?} bit {bit}");
+            }
+            for bit in 0..256 {
+                let mut bad = header;
+                bad.nonce.0[bit / 8] ^= 1 << (bit % 8);
+                assert!(!opens(&bad, b"aad", &bytes));
+                let mut bad = header;
+                bad.commitment.0[bit / 8] ^= 1 << (bit % 8);
+                assert!(!opens(&bad, b"aad", &bytes));
+            }
+            for aad in [&b""[..], b"aaD", b"aad0", b"aa"] {
+                assert!(!opens(&header, aad, &bytes));
+            }
+            for len in 0..bytes.len() {
+                assert!(!opens(&header, b"aad", &bytes[..len]));
+            }
         }
-        for bit in 0..256 {
-            let mut bad = header;
-            bad.nonce.0[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(open(SUITE, &document(), &bad, b"aad", &bytes), Err(OpenError));
-            let mut bad = header;
-            bad.commitment.0[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(open(SUITE, &document(), &bad, b"aad", &bytes), Err(OpenError));
+    }
+
+    #[test]
+    fn a07_a_part_opens_under_its_own_suite_and_padding_only() {
+        let all = sealings();
+        for sealing in &all {
+            let (header, bytes) = sealed_as(*sealing, &[1; 300]);
+            for other in &all {
+                let opened = open(*other, &document(), &header, b"aad", &bytes).is_ok();
+                assert_eq!(opened, other == sealing, "{sealing:?} read as {other:?}");
+            }
         }
-        for aad in [&b""[..], b"aaD", b"aad0", b"aa"] {
-            assert_eq!(open(SUITE, &document(), &header, aad, &bytes), Err(OpenError));
-        }
-        for len in 0..bytes.len() {
-            assert!(open(SUITE, &document(), &header, b"aad", &bytes[..len]).is_err());
-        }
+        // Short ones are 256 bytes under two of the rules; zeros past what a rule asks are refused.
+        let (header, bytes) = sealed_as(SEALING, b"short");
+        let two = Sealing { padding: PaddingRule::PowerOfTwo, ..SEALING };
+        assert!(open(two, &document(), &header, b"aad", &bytes).is_ok());
+        let bare = draft(b"short", &NoPadding, [5; 32]).unwrap();
+        let header = bare.header();
+        let bytes = bare.seal(SUITE, b"aad").unwrap();
+        assert!(open(SEALING, &document(), &header, b"aad", &bytes).is_err(), "a bare length");
+        let public = Sealing { padding: PaddingRule::None, ..SEALING };
+        assert!(open(public, &document(), &header, b"aad", &bytes).is_ok());
     }
 
     #[test]
@@ -270,7 +322,7 @@ mod tests {
         let mut header = draft.header();
         let bytes = draft.seal(SUITE, b"aad").unwrap();
         header.commitment = Commitment([0; 32]);
-        assert_eq!(open(SUITE, &document(), &header, b"aad", &bytes), Err(OpenError));
+        assert_eq!(open(SEALING, &document(), &header, b"aad", &bytes), Err(OpenError));
     }
 
     #[test]
@@ -284,7 +336,7 @@ mod tests {
             };
             let mut bytes = plain.to_vec();
             aead::seal_once(SUITE, key, b"aad", &mut bytes).unwrap();
-            open(SUITE, &document(), &header, b"aad", &bytes)
+            open(SEALING, &document(), &header, b"aad", &bytes)
         };
         let mut plain = vec![0, 0, 0, 1, b'x'];
         plain.resize(256, 0);

@@ -165,7 +165,7 @@ pub fn open_record(
     let record = locator.record_id(provider);
     let signer = locator.record_key(provider).public();
     let found = RecoveryRecord::verify(bytes, record, &signer).map_err(|_| OpenError)?;
-    let suite = Suite::from_byte(found.suite()).map_err(|_| OpenError)?;
+    let suite = Suite::outside_buckets(found.suite()).map_err(|_| OpenError)?;
     let counter = found.counter();
 
     let key = record_key(&pair.decapsulate(&found.enc()), record, counter);

@@ -485,35 +485,44 @@ mod tests {
 
     #[test]
     fn a13_equal_pieces_get_unlike_keys_and_a_stuck_source_only_repeats_for_equal_pieces() {
-        let seal = |byte: u8, random| {
-            let piece = Piece::from_plaintext(0, vec![byte; 300]).unwrap();
-            *piece.seal(SUITE, &device(), random).unwrap().reference.key.to_secret_bytes()
-        };
-        assert_ne!(seal(1, [1; 32]), seal(1, [2; 32]));
-        assert_ne!(seal(1, [0; 32]), seal(2, [0; 32]));
-        assert_eq!(seal(1, [0; 32]), seal(1, [0; 32]));
+        for suite in Suite::ALL {
+            let seal = |byte: u8, random| {
+                let piece = Piece::from_plaintext(0, vec![byte; 300]).unwrap();
+                *piece.seal(suite, &device(), random).unwrap().reference.key.to_secret_bytes()
+            };
+            assert_ne!(seal(1, [1; 32]), seal(1, [2; 32]));
+            assert_ne!(seal(1, [0; 32]), seal(2, [0; 32]));
+            assert_eq!(seal(1, [0; 32]), seal(1, [0; 32]));
+        }
     }
 
     #[test]
     fn a10_every_changed_byte_and_every_cut_is_refused() {
-        let piece = Piece::from_plaintext(0, content(300)).unwrap();
-        let sealed = piece.seal(SUITE, &device(), [3; 32]).unwrap();
-        let id = sealed.reference.id;
-        for bit in 0..sealed.bytes.len() * 8 {
-            let mut bad = sealed.bytes.clone();
-            bad[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(ArrivedChunk::check(id, bad.clone()).unwrap_err(), ChunkError::Bytes(id));
+        for suite in Suite::ALL {
+            let piece = Piece::from_plaintext(0, content(300)).unwrap();
+            let sealed = piece.seal(suite, &device(), [3; 32]).unwrap();
+            let id = sealed.reference.id;
+            let check = |bytes: &[u8]| ArrivedChunk::check(id, bytes.to_vec());
             // Were the hash not looked at, the seal would still refuse.
-            let forced = ArrivedChunk { id, bytes: bad };
-            let refused = open_chunk(SUITE, &sealed.reference, forced).unwrap_err();
-            assert_eq!(refused, ChunkError::Sealed(id));
-        }
-        for len in 0..sealed.bytes.len() {
-            let cut = sealed.bytes[..len].to_vec();
-            assert_eq!(ArrivedChunk::check(id, cut.clone()).unwrap_err(), ChunkError::Bytes(id));
-            let forced = ArrivedChunk { id, bytes: cut };
-            let refused = open_chunk(SUITE, &sealed.reference, forced).unwrap_err();
-            assert_eq!(refused, ChunkError::Length(id));
+            let forced = |suite, bytes: &[u8]| {
+                let bytes = bytes.to_vec();
+                open_chunk(suite, &sealed.reference, ArrivedChunk { id, bytes }).map(drop)
+            };
+            assert_eq!(forced(suite, &sealed.bytes), Ok(()));
+            for bit in 0..sealed.bytes.len() * 8 {
+                let mut bad = sealed.bytes.clone();
+                bad[bit / 8] ^= 1 << (bit % 8);
+                assert_eq!(check(&bad).unwrap_err(), ChunkError::Bytes(id));
+                assert_eq!(forced(suite, &bad), Err(ChunkError::Sealed(id)), "{suite:?} {bit}");
+            }
+            for len in 0..sealed.bytes.len() {
+                let cut = &sealed.bytes[..len];
+                assert_eq!(check(cut).unwrap_err(), ChunkError::Bytes(id));
+                assert_eq!(forced(suite, cut), Err(ChunkError::Length(id)));
+            }
+            for other in Suite::ALL.into_iter().filter(|other| *other != suite) {
+                assert_eq!(forced(other, &sealed.bytes), Err(ChunkError::Sealed(id)));
+            }
         }
         let long = vec![0; CHUNK_SEALED_LEN + 1];
         assert!(ArrivedChunk::check(ChunkId(*blake3::hash(&long).as_bytes()), long).is_err());

@@ -4,7 +4,7 @@
 //! | byte | bulk seal | generation | built |
 //! |---|---|---|---|
 //! | 1 | AES-256-GCM | 1 | yes |
-//! | 2 | XChaCha20-Poly1305 | 1 | no: known, refused with its own error |
+//! | 2 | XChaCha20-Poly1305 | 1 | yes; in buckets whose genesis lists it |
 //!
 //! No negotiation with a provider ever chooses a suite: it is fixed by what is sealed, and a floor
 //! only rises (attack A07).
@@ -17,6 +17,8 @@ use crate::cost::Cost;
 pub enum Suite {
     /// X-Wing, Ed25519, BLAKE3, AES-256-GCM, Argon2id.
     Aes256Gcm,
+    /// The same with XChaCha20-Poly1305 in the place of AES-256-GCM: as fast without AES hardware.
+    XChaCha20Poly1305,
 }
 
 /// Why a suite byte is refused.
@@ -25,9 +27,6 @@ pub enum SuiteError {
     /// No format defines this byte.
     #[error("suite {0} is unknown; a newer program may know it")]
     Unknown(u8),
-    /// The byte is defined, but this build has no code for it.
-    #[error("suite {0} is not part of this build")]
-    NotBuilt(u8),
     /// Older than what was accepted before for the same principal or bucket.
     #[error("suite {suite} is of generation {found}, the lowest accepted is {lowest}")]
     BelowFloor {
@@ -44,22 +43,35 @@ pub enum SuiteError {
 }
 
 impl Suite {
-    /// What new things are sealed with.
+    /// What is sealed with where no bucket says otherwise: rows of the device itself, key stores,
+    /// recovery records, invitations.
     pub const DEFAULT: Self = Self::Aes256Gcm;
+
+    /// All there are, ascending by byte.
+    pub const ALL: [Self; 2] = [Self::Aes256Gcm, Self::XChaCha20Poly1305];
 
     /// Reads a suite byte.
     ///
     /// ```
     /// use strongroom_seal::suite::{Suite, SuiteError};
     /// assert_eq!(Suite::from_byte(1), Ok(Suite::Aes256Gcm));
-    /// assert_eq!(Suite::from_byte(2), Err(SuiteError::NotBuilt(2)));
-    /// assert_eq!(Suite::from_byte(0), Err(SuiteError::Unknown(0)));
+    /// assert_eq!(Suite::from_byte(2), Ok(Suite::XChaCha20Poly1305));
+    /// assert_eq!(Suite::from_byte(3), Err(SuiteError::Unknown(3)));
     /// ```
     pub const fn from_byte(byte: u8) -> Result<Self, SuiteError> {
         match byte {
             1 => Ok(Self::Aes256Gcm),
-            2 => Err(SuiteError::NotBuilt(2)),
+            2 => Ok(Self::XChaCha20Poly1305),
             other => Err(SuiteError::Unknown(other)),
+        }
+    }
+
+    /// Reads the suite byte of what is sealed outside every bucket: suite 1 and no other.
+    pub const fn outside_buckets(byte: u8) -> Result<Self, SuiteError> {
+        match Self::from_byte(byte) {
+            Ok(Self::Aes256Gcm) => Ok(Self::DEFAULT),
+            Ok(_) => Err(SuiteError::NotListed(byte)),
+            Err(error) => Err(error),
         }
     }
 
@@ -67,13 +79,14 @@ impl Suite {
     pub const fn byte(self) -> u8 {
         match self {
             Self::Aes256Gcm => 1,
+            Self::XChaCha20Poly1305 => 2,
         }
     }
 
     /// How strong it is held to be: floors compare this, not the byte.
     pub const fn generation(self) -> u8 {
         match self {
-            Self::Aes256Gcm => 1,
+            Self::Aes256Gcm | Self::XChaCha20Poly1305 => 1,
         }
     }
 }
@@ -123,6 +136,7 @@ impl Floor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use strongroom_wire::clear::{Floors, generation};
 
     #[test]
     fn a07_a_floor_only_rises() {
@@ -141,10 +155,21 @@ mod tests {
     }
 
     #[test]
-    fn a07_every_byte_but_the_built_one_is_refused() {
+    fn a07_every_byte_but_the_listed_ones_is_refused() {
         let floor = Floor::lowest();
+        let two = Floor { suites: vec![2], ..Floor::lowest() };
+        let both = Floor { suites: vec![1, 2], ..Floor::lowest() };
         for byte in 0..=u8::MAX {
             assert_eq!(floor.admit(byte).is_ok(), byte == 1, "suite {byte}");
+            assert_eq!(two.admit(byte).is_ok(), byte == 2, "suite {byte}");
+            assert_eq!(both.admit(byte).is_ok(), byte == 1 || byte == 2, "suite {byte}");
+            assert_eq!(Suite::outside_buckets(byte).is_ok(), byte == 1, "suite {byte}");
+            let floors = Floors::only(2);
+            assert_eq!(floors.admits(byte), Floor::of(&floors).admit(byte).is_ok(), "{byte}");
+        }
+        assert_eq!(floor.admit(2), Err(SuiteError::NotListed(2)));
+        for suite in Suite::ALL {
+            assert_eq!(generation(suite.byte()), Some(suite.generation()));
         }
         let narrow = Floor { suites: vec![], ..floor };
         assert_eq!(narrow.admit(1), Err(SuiteError::NotListed(1)));

@@ -320,14 +320,22 @@ mod tests {
         let mut rng = DangerSeeded::new(4);
         let m = members(1, &mut rng).remove(0);
         let e = EpochKey::generate(&mut rng);
-        let bytes = wrap(place(), &e, &m.pair.public(), &m.tag_key, &mut rng).unwrap();
-        // Each byte of the sealed key, and every 13th of the encapsulation (each costs a KEM run).
-        let places = (TAG_LEN..TAG_LEN + KEM_ENC_LEN).step_by(13);
-        for at in places.chain(TAG_LEN + KEM_ENC_LEN..WRAP_LEN) {
-            let mut bad = bytes;
-            bad[at] ^= 1 << (at % 8);
-            let opened: Result<EpochKey, _> = open_wrap(place(), &m.pair, e.commitment(), &bad);
-            assert_eq!(opened.unwrap_err(), OpenError, "byte {at}");
+        for (suite, other) in Suite::ALL.into_iter().zip(Suite::ALL.into_iter().rev()) {
+            let place = Place { suite, ..place() };
+            let bytes = wrap(place, &e, &m.pair.public(), &m.tag_key, &mut rng).unwrap();
+            let opens = |place, bytes: &[u8; WRAP_LEN]| {
+                open_wrap::<EpochKey>(place, &m.pair, e.commitment(), bytes).is_ok()
+            };
+            assert!(opens(place, &bytes), "without a change it opens");
+            assert!(!opens(Place { suite: other, ..place }, &bytes), "{suite:?} as {other:?}");
+            // Each byte of the sealed key, and every 13th of the encapsulation (each costs a KEM
+            // run).
+            let places = (TAG_LEN..TAG_LEN + KEM_ENC_LEN).step_by(13);
+            for at in places.chain(TAG_LEN + KEM_ENC_LEN..WRAP_LEN) {
+                let mut bad = bytes;
+                bad[at] ^= 1 << (at % 8);
+                assert!(!opens(place, &bad), "{suite:?} byte {at}");
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use clap::{
     builder::styling::{AnsiColor, Styles},
 };
 use strongroom_client::place::Place;
+use strongroom_client::sealing::{ConstantSize, PaddingRule, Suite};
 
 use crate::{commands, exit};
 
@@ -105,6 +106,32 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     number.checked_mul(1 << shift).ok_or_else(wrong)
 }
 
+/// For clap: `padme`, `power-of-two`, `constant:64KiB`.
+pub fn padding(text: &str) -> Result<PaddingRule, String> {
+    let constant = |size| {
+        let size = bytes(size).ok().and_then(ConstantSize::from_bytes);
+        let wrong = "a power of two from 64KiB to 1GiB: constant:64KiB, constant:1MiB";
+        size.map(PaddingRule::Constant).ok_or_else(|| format!("the size must be {wrong}"))
+    };
+    match text {
+        "padme" => Ok(PaddingRule::Padme),
+        "power-of-two" => Ok(PaddingRule::PowerOfTwo),
+        "none" => Err("only a public bucket may show the true size of everything in it; \
+                       `--padding padme` costs 6.25 % at most"
+            .to_owned()),
+        _ => match text.strip_prefix("constant:") {
+            Some(size) => constant(size),
+            None => Err("it is one of padme, power-of-two and constant:SIZE".to_owned()),
+        },
+    }
+}
+
+/// For clap: `1`, `2`.
+pub fn suite(text: &str) -> Result<Suite, String> {
+    let suite = text.parse().ok().and_then(|byte| Suite::from_byte(byte).ok());
+    suite.ok_or_else(|| "it is 1 (AES-256-GCM) or 2 (XChaCha20-Poly1305)".to_owned())
+}
+
 /// For clap: `90s`, `15m`, `8h`, `1d`, plain seconds.
 pub fn seconds(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no duration: write seconds, or 90s, 15m, 8h, 1d");
@@ -125,6 +152,7 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use strongroom_client::sealing::padding_word;
 
     #[test]
     fn the_arguments_are_consistent() {
@@ -138,6 +166,22 @@ mod tests {
         assert_eq!(bytes("2GiB"), Ok(2 << 30));
         for wrong in ["", "M", "-1", "1.5G", "1Q", "99999999999T", "١"] {
             assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+        let constant = |bytes| PaddingRule::Constant(ConstantSize::from_bytes(bytes).unwrap());
+        assert_eq!(padding("constant:64KiB"), Ok(constant(65_536)));
+        assert_eq!(padding("constant:1048576"), Ok(constant(1 << 20)));
+        for rule in [PaddingRule::Padme, PaddingRule::PowerOfTwo, constant(1 << 30)] {
+            assert_eq!(padding(&padding_word(rule)), Ok(rule), "what is told is what is taken");
+        }
+        for wrong in ["", "none", "Padme", "constant", "constant:", "constant:32KiB"] {
+            assert!(padding(wrong).is_err(), "{wrong}");
+        }
+        for wrong in ["constant:100KiB", "constant:2GiB", "constant:64KiB ", "constant:x"] {
+            assert!(padding(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!((suite("1"), suite("2")), (Ok(Suite::Aes256Gcm), Ok(Suite::XChaCha20Poly1305)));
+        for wrong in ["", "0", "3", "256", "-1", "two"] {
+            assert!(suite(wrong).is_err(), "{wrong}");
         }
         assert_eq!(seconds("15m"), Ok(900));
         for wrong in ["", "0", "m", "1w", "-1"] {

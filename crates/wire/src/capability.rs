@@ -12,7 +12,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use crate::cbor::{CborError, Reader, Writer};
 use crate::cose;
 use crate::ids::{CapabilityId, MemberTag, PublicKey, Thumbprint};
-use crate::limits::{CAPABILITY_DEPTH_MAX, CAPABILITY_LEN_MAX, TIME_SECS_MAX};
+use crate::limits::{CAPABILITY_DEPTH_MAX, CAPABILITY_LEN_MAX, SUITE_MAX, TIME_SECS_MAX};
 use crate::walk::{self, Refusal};
 
 mod actions;
@@ -48,9 +48,6 @@ const DEPTH: i64 = -70_003;
 const CAVEATS: i64 = -70_004;
 /// How many claims there are.
 const CLAIMS: usize = 13;
-
-/// The highest suite byte of this format.
-const SUITE_MAX: u8 = 2;
 
 /// Why something is no capability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -121,7 +118,8 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// For anyone, without further delegation, under suite 1. `unique` is 16 random bytes.
+    /// For anyone, without further delegation, under suite 1; a delegation takes its parent's suite
+    /// when it is attenuated. `unique` is 16 random bytes.
     pub const fn new(target: Target, actions: Actions, expires: u64, unique: [u8; 16]) -> Self {
         Self {
             member: None,
@@ -160,6 +158,13 @@ impl Claims {
     #[must_use]
     pub const fn with_not_before(mut self, secs: u64) -> Self {
         self.not_before = Some(secs);
+        self
+    }
+
+    /// Names the suite of the bucket it is for. A delegation has its parent's.
+    #[must_use]
+    pub const fn under_suite(mut self, suite: u8) -> Self {
+        self.suite = suite;
         self
     }
 
@@ -411,7 +416,8 @@ impl Capability {
     /// the verifier uses, that it widens nothing. The holder's key signs the result with
     /// [`Capability::issue`].
     pub fn attenuate(&self, child: &Claims) -> Result<Claims, Refusal> {
-        let child = Claims { parent: Some(self.id), ..child.clone() };
+        let parent = Some(self.id);
+        let child = Claims { parent, suite: self.claims.suite, ..child.clone() };
         child.check().map_err(|_| Refusal::Form)?;
         walk::may_follow(&Strongroom::PAIRS, &child, &self.claims)?;
         Ok(child)

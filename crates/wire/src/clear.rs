@@ -9,7 +9,7 @@ use crate::ids::{AuthorKey, CapabilityId, ChunkId, DocumentTag, EntryId, MemberT
 use crate::limits::{
     BATCH_ENTRIES_MAX, CAPABILITY_LEN_MAX, CHAIN_LEN_MAX, CUTOFFS_MAX, EPOCH_CHILDREN_MAX,
     EPOCH_PREV_MAX, EPOCH_WRAPS_MAX, REFERENCE_LISTS_MAX, REFERENCES_INLINE_MAX,
-    REVOKE_TARGETS_MAX,
+    REVOKE_TARGETS_MAX, SUITE_MAX,
 };
 
 /// Bytes of a wrap: tag 16 ‖ X-Wing enc 1,120 ‖ sealed key 48.
@@ -37,7 +37,25 @@ pub struct Floors {
 impl Floors {
     /// What suite 1 asks.
     pub fn suite_1() -> Self {
-        Self { generation: 1, suites: vec![1], argon_memory_kib: 65_536, argon_passes: 3 }
+        Self::only(1)
+    }
+
+    /// This suite and no other.
+    pub fn only(suite: u8) -> Self {
+        Self { generation: 1, suites: vec![suite], argon_memory_kib: 65_536, argon_passes: 3 }
+    }
+
+    /// Whether something of this suite may stand where these floors hold: it is listed, and of a
+    /// generation that is not below the lowest.
+    ///
+    /// ```
+    /// use strongroom_wire::clear::Floors;
+    /// assert!(Floors::only(2).admits(2) && !Floors::only(2).admits(1));
+    /// assert!(!Floors { generation: 2, ..Floors::only(2) }.admits(2));
+    /// ```
+    pub fn admits(&self, suite: u8) -> bool {
+        self.suites.contains(&suite)
+            && generation(suite).is_some_and(|generation| generation >= self.generation)
     }
 
     /// Whether nothing of `self` is below `before`: floors only rise, lists of suites only narrow.
@@ -79,6 +97,79 @@ impl Floors {
     }
 }
 
+/// How strong a suite is held to be; `None`: it is unknown.
+pub const fn generation(suite: u8) -> Option<u8> {
+    match suite {
+        1..=SUITE_MAX => Some(1),
+        _ => None,
+    }
+}
+
+/// How the lengths of everything sealed in a bucket are hidden, for its whole life. The sizes tell
+/// anyone who looks; docs/design/padding.md.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum PaddingRule {
+    /// Up by 6.25 % at most above 256 bytes. A genesis that says nothing says this.
+    #[default]
+    Padme,
+    /// Not at all: in public buckets only.
+    None,
+    /// To powers of two.
+    PowerOfTwo,
+    /// To whole multiples of 2^n bytes.
+    Constant(ConstantSize),
+}
+
+/// 2^16 to 2^30 bytes. Powers of two only: an odd size would tell buckets of one person apart from
+/// all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConstantSize(u8);
+
+impl ConstantSize {
+    /// From bytes: a power of two, 64 KiB to 1 GiB.
+    ///
+    /// ```
+    /// use strongroom_wire::clear::ConstantSize;
+    /// assert_eq!(ConstantSize::from_bytes(65_536).map(ConstantSize::bytes), Some(65_536));
+    /// assert_eq!(ConstantSize::from_bytes(65_537), None);
+    /// ```
+    pub const fn from_bytes(bytes: u64) -> Option<Self> {
+        if bytes.is_power_of_two() { Self::from_exponent(bytes.ilog2() as u64) } else { None }
+    }
+
+    const fn from_exponent(exponent: u64) -> Option<Self> {
+        match exponent {
+            16..=30 => Some(Self(exponent as u8)),
+            _ => None,
+        }
+    }
+
+    /// The bytes.
+    pub const fn bytes(self) -> u64 {
+        1 << self.0
+    }
+}
+
+impl PaddingRule {
+    /// The number it stands in a genesis as; `None`: it is left out.
+    const fn number(self) -> Option<u8> {
+        match self {
+            Self::Padme => None,
+            Self::None => Some(1),
+            Self::PowerOfTwo => Some(2),
+            Self::Constant(ConstantSize(exponent)) => Some(exponent),
+        }
+    }
+
+    fn from_number(number: u64) -> Result<Self, CborError> {
+        match number {
+            1 => Ok(Self::None),
+            2 => Ok(Self::PowerOfTwo),
+            n => ConstantSize::from_exponent(n).map(Self::Constant).ok_or(CborError::Unknown),
+        }
+    }
+}
+
 /// Clear part of a genesis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Genesis {
@@ -92,6 +183,8 @@ pub struct Genesis {
     pub ledger_keys: [u8; 32],
     /// Whether anyone may read.
     pub public: bool,
+    /// How lengths are hidden.
+    pub padding: PaddingRule,
 }
 
 /// Clear part of an epoch.
@@ -290,21 +383,35 @@ fn write_blobs<const N: usize>(w: &mut Writer, blobs: &[[u8; N]]) {
 
 impl Genesis {
     fn write(&self, w: &mut Writer) {
-        w.array(5);
+        let padding = self.padding.number();
+        w.array(if padding.is_some() { 6 } else { 5 });
         self.floors.write(w);
         w.bytes(&self.root_key.0).bytes(&self.next_root).bytes(&self.ledger_keys);
         w.bool(self.public);
+        if let Some(number) = padding {
+            w.uint(u64::from(number));
+        }
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
-        r.array_exact(5)?;
-        Ok(Self {
+        let fields = r.array(6)?;
+        if fields < 5 {
+            return Err(CborError::Limit);
+        }
+        let genesis = Self {
             floors: Floors::read(r)?,
             root_key: PublicKey(r.bytes_exact()?),
             next_root: r.bytes_exact()?,
             ledger_keys: r.bytes_exact()?,
             public: r.bool()?,
-        })
+            padding: match fields {
+                5 => PaddingRule::Padme,
+                _ => PaddingRule::from_number(r.uint()?)?,
+            },
+        };
+        // True sizes are for what has no secrets.
+        let bare = genesis.padding == PaddingRule::None && !genesis.public;
+        if bare { Err(CborError::Unknown) } else { Ok(genesis) }
     }
 }
 

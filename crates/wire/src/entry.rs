@@ -7,7 +7,9 @@
 use crate::cbor::{CborError, Reader, Writer, strictly_ascending};
 use crate::format::ENTRY_PREFIX;
 use crate::ids::{AuthorKey, BucketId, CapabilityId, DocumentTag, EntryId};
-use crate::limits::{CLEAR_LEN_MAX, HEADER_LEN_MAX, PARENTS_MAX, SEAL_TAG_LEN, SEALED_LEN_MAX};
+use crate::limits::{
+    CLEAR_LEN_MAX, HEADER_LEN_MAX, PARENTS_MAX, SEAL_TAG_LEN, SEALED_LEN_MAX, SUITE_MAX,
+};
 
 /// What an entry is about. The numbers are those of docs/spec/entry.md.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -197,7 +199,7 @@ impl Header {
         let no_epoch = genesis || self.kind == Kind::Epoch;
         let no_document = self.kind.is_control()
             || matches!(self.kind, Kind::Checkpoint | Kind::Purge | Kind::Segment);
-        let sound = self.suite == 1
+        let sound = (1..=SUITE_MAX).contains(&self.suite)
             && genesis == self.bucket.is_zero()
             && no_epoch == self.epoch.is_zero()
             && no_document == self.document.is_zero()

@@ -30,6 +30,9 @@ pub const CHUNK_SEALED_LEN: usize = 1_048_576;
 /// Plaintext bytes in one full chunk.
 pub const CHUNK_PLAIN_LEN: usize = CHUNK_SEALED_LEN - SEAL_TAG_LEN;
 
+/// The highest suite byte of this format; the lowest is 1.
+pub const SUITE_MAX: u8 = 2;
+
 /// Bytes an authenticated cipher of suites 1 and 2 adds.
 pub const SEAL_TAG_LEN: usize = 16;
 

@@ -15,7 +15,7 @@
 use crate::chain::verify_signature;
 use crate::format::RECOVERY_PREFIX;
 use crate::ids::{PublicKey, RecordId};
-use crate::limits::{RECOVERY_PLAIN_LEN, RECOVERY_RECORD_LEN, SEAL_TAG_LEN};
+use crate::limits::{RECOVERY_PLAIN_LEN, RECOVERY_RECORD_LEN, SEAL_TAG_LEN, SUITE_MAX};
 
 /// Bytes of `enc`.
 pub const ENC_LEN: usize = 1_120;
@@ -23,8 +23,6 @@ pub const ENC_LEN: usize = 1_120;
 pub const SEALED_LEN: usize = RECOVERY_PLAIN_LEN + SEAL_TAG_LEN;
 /// Bytes before the signature.
 const SIGNED_LEN: usize = RECOVERY_RECORD_LEN - 64;
-/// The highest suite byte of this format.
-const SUITE_MAX: u8 = 2;
 
 /// Why bytes are no recovery record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -8,9 +8,8 @@ use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use strongroom_core::document::{Content, VersionBody};
-use strongroom_seal::manifest::{ContentReader, Need};
+use strongroom_seal::manifest::{ContentReader, Manifest, Need};
 use strongroom_seal::stream::ArrivedChunk;
-use strongroom_seal::suite::Suite;
 use strongroom_store::{BlobId, Blobs, StoreError};
 use strongroom_wire::ids::ChunkId;
 use strongroom_wire::problem::Problem;
@@ -55,6 +54,11 @@ impl<'v> Fetcher<'v> {
         }
     }
 
+    /// What reads a content of this bucket. Refuses one that is padded otherwise.
+    pub fn reader(&self, manifest: Manifest) -> Result<ContentReader> {
+        ContentReader::new(self.bucket.sealing()?, manifest).map_err(damaged)
+    }
+
     /// Writes a whole content.
     pub fn write_content(
         &self,
@@ -70,7 +74,7 @@ impl<'v> Fetcher<'v> {
                 out.write_all(bytes).map_err(doing)
             }
             Content::Manifest(bytes) => {
-                let mut reader = ContentReader::new(Suite::DEFAULT, manifest(bytes)?);
+                let mut reader = self.reader(manifest(bytes)?)?;
                 if reader.layout().size != body.metadata.size {
                     return Err(Error::damaged("a manifest of another size than its document"));
                 }

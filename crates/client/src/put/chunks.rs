@@ -8,6 +8,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use strongroom_seal::sealing::Sealing;
 use strongroom_store::{Batch, BlobId, Blobs};
 use strongroom_wire::ids::{BucketId, ChunkId};
 use tokio::sync::Semaphore;
@@ -32,6 +33,8 @@ pub struct ChunkSink<'a> {
     vault: &'a Vault,
     bucket: BucketId,
     bucket_no: u32,
+    /// How what comes here is sealed and padded.
+    pub sealing: Sealing,
     route: Route<'a>,
     small: Vec<(ChunkId, Bytes)>,
     small_len: usize,
@@ -75,6 +78,7 @@ impl<'a> ChunkSink<'a> {
             vault,
             bucket: bucket.record.id,
             bucket_no: bucket.no(),
+            sealing: bucket.sealing()?,
             route,
             small: Vec::new(),
             small_len: 0,

@@ -11,11 +11,10 @@ use std::time::{Duration, SystemTime};
 
 use strongroom_core::document::{Content, digest, digest_of};
 use strongroom_seal::manifest::ManifestBuilder;
-use strongroom_seal::padding::Padme;
 use strongroom_seal::rng::Rng;
+use strongroom_seal::sealing::Sealing;
 use strongroom_seal::stream::{Cutter, PIECE_LEN, Piece, SealedChunk};
-use strongroom_seal::suite::Suite;
-use strongroom_wire::clear::References;
+use strongroom_wire::clear::{PaddingRule, References};
 use strongroom_wire::ids::ChunkId;
 use strongroom_wire::limits::{REFERENCE_LIST_IDS_MAX, REFERENCES_INLINE_MAX};
 
@@ -98,6 +97,7 @@ pub fn inline(bytes: Vec<u8>) -> Stored {
 /// One content being cut, sealed and sent.
 pub struct Streaming<'s, 'v> {
     vault: &'v Vault,
+    sealing: Sealing,
     sink: &'s mut ChunkSink<'v>,
     journal: Option<Journal<'v>>,
     builder: ManifestBuilder,
@@ -113,11 +113,13 @@ impl<'s, 'v> Streaming<'s, 'v> {
         sink: &'s mut ChunkSink<'v>,
         journal: Option<Journal<'v>>,
     ) -> Self {
+        let sealing = sink.sealing;
         Self {
             vault,
+            sealing,
+            builder: ManifestBuilder::new(sealing.suite),
             sink,
             journal,
-            builder: ManifestBuilder::new(Suite::DEFAULT),
             hashes: Vec::new(),
             ids: Vec::new(),
             held: Vec::new(),
@@ -162,7 +164,7 @@ impl<'s, 'v> Streaming<'s, 'v> {
     pub fn piece(&mut self, piece: Piece) -> Result<()> {
         let (index, plain_hash) = (piece.index(), piece.plain_hash());
         let secret = &self.vault.secrets.secret;
-        let chunk = piece.seal(Suite::DEFAULT, secret, SystemRng.bytes32())?;
+        let chunk = piece.seal(self.sealing.suite, secret, SystemRng.bytes32())?;
         let row = JournalPiece { reference: chunk.reference.clone(), plain_hash };
         self.enter(index, row.clone())?;
         match &mut self.journal {
@@ -192,7 +194,7 @@ impl<'s, 'v> Streaming<'s, 'v> {
         let digest = digest(self.hashes.iter().copied());
         let secret = &self.vault.secrets.secret;
         let (manifest, node) =
-            std::mem::replace(&mut self.builder, ManifestBuilder::new(Suite::DEFAULT))
+            std::mem::replace(&mut self.builder, ManifestBuilder::new(self.sealing.suite))
                 .finish(size, secret, &mut SystemRng)
                 .map_err(|e| Error::new(ErrorKind::Other, e.to_string()))?;
         if let Some(node) = node {
@@ -234,8 +236,8 @@ pub fn stream<'v>(
     reader: &mut dyn Read,
     progress: &dyn Progress,
 ) -> Result<Stored> {
+    let mut cutter = Cutter::new(sink.sealing.padding);
     let mut streaming = Streaming::new(vault, sink, None);
-    let mut cutter = Cutter::new(Padme);
     let size = cut_all(&mut streaming, &mut cutter, reader, u64::MAX, progress)?;
     finish(streaming, cutter, size).map(|(stored, _)| stored)
 }
@@ -260,7 +262,7 @@ pub fn stream_file<'v>(
     };
     let mut streaming = Streaming::new(vault, sink, journal);
     let done = if pieces.is_empty() { 0 } else { streaming.take_over(pieces)? };
-    let mut cutter = Cutter::resume(Padme, done);
+    let mut cutter = Cutter::resume(streaming.sealing.padding, done);
     let offset = done * PIECE_LEN as u64;
     file.seek(SeekFrom::Start(offset)).map_err(io_error)?;
     progress.advance(0, offset);
@@ -277,7 +279,7 @@ pub fn stream_file<'v>(
 /// is read would have no end.
 fn cut_all(
     streaming: &mut Streaming<'_, '_>,
-    cutter: &mut Cutter<Padme>,
+    cutter: &mut Cutter<PaddingRule>,
     reader: &mut dyn Read,
     size_max: u64,
     progress: &dyn Progress,
@@ -309,7 +311,7 @@ fn cut_all(
 
 fn finish<'v>(
     mut streaming: Streaming<'_, 'v>,
-    cutter: Cutter<Padme>,
+    cutter: Cutter<PaddingRule>,
     size: u64,
 ) -> Result<(Stored, Option<Journal<'v>>)> {
     for piece in cutter.finish()? {
@@ -318,14 +320,14 @@ fn finish<'v>(
     streaming.finish(size)
 }
 
-/// The digest a file's content would have, without sealing it.
-pub fn file_digest(path: &Path, look: &Look) -> io::Result<Option<[u8; 32]>> {
+/// The digest a file's content would have in a bucket that pads so, without sealing it.
+pub fn file_digest(path: &Path, look: &Look, padding: PaddingRule) -> io::Result<Option<[u8; 32]>> {
     if look.size <= INLINE_MAX {
         return Ok(read_small(path, look)?.map(|(bytes, _)| digest_of(&bytes)));
     }
     settle(look);
     let mut file = File::open(path)?;
-    let mut cutter = Cutter::new(Padme);
+    let mut cutter = Cutter::new(padding);
     let mut hashes = Vec::new();
     loop {
         match file.read(cutter.space()) {

@@ -178,7 +178,7 @@ impl Vault {
     ) -> Result<bool> {
         let Some(session) = session else { return Ok(false) };
         let Some(record) = self.remote_records()?.into_iter().next() else { return Ok(false) };
-        let mut bucket = Bucket::open(bucket.record.clone(), self);
+        let mut bucket = Bucket::open(bucket.record.clone(), self)?;
         let mut last = Ok(false);
         let mut first = true;
         while to_send.recv().is_ok() || std::mem::take(&mut first) {

@@ -348,7 +348,8 @@ impl<'v, 'p> Put<'v, 'p> {
         if shown.head().stamp == Some(look.stamp) {
             return true;
         }
-        let Ok(digest) = content::file_digest(&found.path, look) else { return false };
+        let padding = self.sink.sealing.padding;
+        let Ok(digest) = content::file_digest(&found.path, look, padding) else { return false };
         if digest.is_none() || digest != facts.digest {
             return false;
         }

@@ -4,14 +4,15 @@
 use std::collections::HashMap;
 
 use strongroom_core::document::{Content, DocumentType, Metadata, VersionBody};
-use strongroom_core::keyring::Keyring;
+use strongroom_core::keyring::{EntryOpenError, Keyring};
 use strongroom_core::parts::encode_reason;
 use strongroom_core::writer::{Planned, Under};
 use strongroom_seal::identity::AuthorSigningKey;
 use strongroom_seal::keys::{EpochKey, NameKey};
+use strongroom_seal::sealing::Sealing;
 use strongroom_wire::capability::{Capability, CapabilityChain};
 use strongroom_wire::clear::{Clear, References};
-use strongroom_wire::entry::Kind;
+use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::ids::{CapabilityId, DocumentTag, EntryId};
 
 use super::Vault;
@@ -55,15 +56,20 @@ pub struct Change {
 }
 
 impl Bucket {
-    /// Opens a record.
-    pub fn open(record: BucketRecord, vault: &Vault) -> Self {
+    /// Opens a record. Where the bucket's genesis is not here yet, or is not the one its id is the
+    /// hash of, nothing opens and nothing can be written.
+    pub fn open(record: BucketRecord, vault: &Vault) -> Result<Self> {
         let mut keyring = Keyring::new(record.id);
+        if let Some(genesis) = vault.replica.entry_by_id(record.no, record.id.genesis())? {
+            // What does not fit leaves the keyring as it is.
+            let _ = keyring.born(&genesis);
+        }
         for (id, key) in &record.epochs {
             keyring.add(*id, EpochKey::from_secret_bytes(key));
         }
         let author = vault.secrets.secret.author(record.id, record.instance);
         let names = NameKey::from_secret_bytes(&record.name_key);
-        Self { record, keyring, names, author }
+        Ok(Self { record, keyring, names, author })
     }
 
     /// Refuses a bucket that was deactivated.
@@ -105,7 +111,32 @@ impl Bucket {
             Error::new(ErrorKind::Locked, "this device has no key of an epoch of this bucket")
                 .with_hint("`strongroom sync` fetches it, if you are still a member")
         })?;
-        Ok(Under { bucket: self.record.id, epoch, content })
+        let sealing = self.sealing()?;
+        Ok(Under { bucket: self.record.id, epoch, content, sealing })
+    }
+
+    /// How everything is sealed here: what its genesis says.
+    pub fn sealing(&self) -> Result<Sealing> {
+        self.keyring.sealing().map_err(|_| {
+            Error::damaged("the bucket's genesis is missing on this device")
+                .with_hint("`strongroom sync` fetches it")
+        })
+    }
+
+    /// Refuses an entry of a suite that is not in use here: nobody honest wrote it, and no honest
+    /// provider took it.
+    pub(crate) fn admit(&self, entry: &Entry) -> Result<()> {
+        let (id, suite) = (entry.id(), entry.header().suite);
+        self.keyring.admit(suite).map(drop).map_err(|error| {
+            Error::damaged(match error {
+                EntryOpenError::NoGenesis => {
+                    format!("the provider sent {id} and has not sent the bucket's genesis")
+                }
+                _ => format!(
+                    "the provider sent {id}, of suite {suite}, which is not in use in this bucket"
+                ),
+            })
+        })
     }
 
     /// The tag of the document that the whole bucket knows by this text.

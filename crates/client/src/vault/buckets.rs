@@ -10,9 +10,10 @@ use strongroom_core::parts::encode_reason;
 use strongroom_core::writer::Planned;
 use strongroom_seal::kem::KemPublic;
 use strongroom_seal::recovery::wrap_root_key;
+use strongroom_seal::sealing::Sealing;
 use strongroom_seal::suite::Suite;
 use strongroom_store::Batch;
-use strongroom_wire::clear::{Clear, Revoke, RevokeTarget};
+use strongroom_wire::clear::{Clear, PaddingRule, Revoke, RevokeTarget};
 use strongroom_wire::entry::Kind;
 use strongroom_wire::ids::{BucketId, DocumentTag};
 
@@ -27,11 +28,17 @@ use crate::replica::index::{Intake, Taken};
 use crate::replica::keys;
 use crate::replica::rows::{BucketRecord, Totals};
 use crate::report::{BucketInfo, VersionInfo};
+use crate::sealing::padding_word;
 
 impl Vault {
     /// **CreateBucket**: a new bucket with this label. Costs four entries, about 12 KB sealed, at
     /// each provider.
     pub fn create_bucket(&self, label: &str) -> Result<BucketInfo> {
+        self.create_bucket_as(label, Sealing::DEFAULT)
+    }
+
+    /// The same, of another suite or padding. Both are fixed for the bucket's life.
+    pub fn create_bucket_as(&self, label: &str, sealing: Sealing) -> Result<BucketInfo> {
         check_label(label)?;
         if self.records()?.iter().any(|record| !record.internal && record.label == label) {
             return Err(Error::new(
@@ -40,7 +47,7 @@ impl Vault {
             )
             .with_hint("choose another label; `strongroom bucket ls` shows all"));
         }
-        let mut bucket = self.make_bucket(label, false)?;
+        let mut bucket = self.make_bucket(label, false, sealing)?;
         self.push_best_effort(&mut bucket)?;
         self.bucket_info(&bucket, false)
     }
@@ -122,13 +129,24 @@ impl Vault {
     /// All buckets.
     pub fn buckets(&self) -> Result<Vec<BucketInfo>> {
         let records = self.records()?.into_iter().filter(|record| !record.internal);
-        records.map(|record| self.bucket_info(&Bucket::open(record, self), false)).collect()
+        records.map(|record| self.bucket_info(&Bucket::open(record, self)?, false)).collect()
     }
 
     /// Founds a bucket, commits it here, and tells the vault's own bucket of it.
-    pub(crate) fn make_bucket(&self, label: &str, default: bool) -> Result<Bucket> {
+    pub(crate) fn make_bucket(
+        &self,
+        label: &str,
+        default: bool,
+        sealing: Sealing,
+    ) -> Result<Bucket> {
+        if sealing.padding == PaddingRule::None {
+            // Of a private bucket no reader would take the genesis.
+            let what = "a bucket without padding would show the true size of everything in it";
+            return Err(Error::new(ErrorKind::Usage, what)
+                .with_hint("take `--padding padme`; it costs 6.25 % at most"));
+        }
         let meta = self.replica.meta()?;
-        let founded = self.found()?;
+        let founded = self.found(sealing)?;
         let root_wrap = root_wrap(&recovery_public(&meta)?, &founded)?;
         let bucket = self.commit_founded(founded, label, false, default)?;
         let settings = self.internal_change(&bucket, SETTINGS, encode_settings(label))?;
@@ -152,9 +170,9 @@ impl Vault {
         }
     }
 
-    pub(crate) fn found(&self) -> Result<Founded> {
+    pub(crate) fn found(&self, sealing: Sealing) -> Result<Founded> {
         let agree = self.secrets.agree.pair().public();
-        found(&self.founder(&agree), &mut SystemRng)
+        found(&self.founder(&agree), sealing, &mut SystemRng)
             .map_err(|e| Error::new(ErrorKind::Other, e.to_string()))
     }
 
@@ -204,13 +222,13 @@ impl Vault {
         let record_row = self.replica.seal(&record_key, &record)?;
         intake.batch().put(keys::META, meta_row).put(record_key, record_row);
         intake.commit()?;
-        Ok(Bucket::open(record, self))
+        Bucket::open(record, self)
     }
 
     fn write_deactivation(&self, bucket: &mut Bucket) -> Result<()> {
         let _lock = self.replica.lock_bucket(bucket.no())?;
         if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
-            *bucket = Bucket::open(record, self);
+            *bucket = Bucket::open(record, self)?;
         }
         let planned = Planned {
             document: DocumentTag::ZERO,
@@ -285,6 +303,8 @@ impl Vault {
             entries: self.replica.tip(b)?.sum.count(),
             members,
             conflicts,
+            suite: bucket.sealing()?.suite.byte(),
+            padding: padding_word(bucket.sealing()?.padding),
             content,
         })
     }

@@ -153,7 +153,7 @@ impl Vault {
         if record.deactivated || record.author_capability.is_empty() {
             return Ok(());
         }
-        let bucket = &Bucket::open(record, self);
+        let bucket = &Bucket::open(record, self)?;
         let mut intake = Intake::start(&self.replica, bucket.no())?;
         let position = intake.tip().position;
         let own = intake.checkpoints().own.of(bucket.author.author());
@@ -190,7 +190,7 @@ impl Vault {
     pub fn withheld(&self) -> Result<Vec<Withheld>> {
         let mut found = Vec::new();
         for made in self.records()? {
-            self.withheld_of(&Bucket::open(made, self), &mut found)?;
+            self.withheld_of(&Bucket::open(made, self)?, &mut found)?;
         }
         Ok(found)
     }

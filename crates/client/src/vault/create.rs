@@ -9,6 +9,7 @@ use strongroom_seal::identity::IdentityRootKey;
 use strongroom_seal::kem::{AgreeSeed, KemPublic};
 use strongroom_seal::phrase;
 use strongroom_seal::recovery::RecoveryKey;
+use strongroom_seal::sealing::Sealing;
 use strongroom_seal::suite::Suite;
 use strongroom_store::Batch;
 use strongroom_wire::cbor::{CborError, Reader, Writer};
@@ -173,7 +174,7 @@ impl Vault {
         let now = vault.clock.now_secs();
         log.add_device(&vault.secrets, &recovery.identity_root(0), now)?;
         log.add_agree(&vault.secrets, now)?;
-        let founded = vault.found()?;
+        let founded = vault.found(Sealing::DEFAULT)?;
         vault.secrets.vault_bucket = founded.bucket;
         let root_wrap = root_wrap(&recovery.pair().pair().public(), &founded)?;
         let own = vault.commit_founded(founded, "vault", true, false)?;
@@ -185,7 +186,7 @@ impl Vault {
             vault.internal_change(&own, &text, document)?,
         ];
         vault.write(&own, changes)?;
-        vault.make_bucket("main", true)?;
+        vault.make_bucket("main", true, Sealing::DEFAULT)?;
         vault.write_key_store(passphrase)?;
         Ok((vault, phrase))
     }

@@ -319,7 +319,7 @@ impl Vault {
         let _lock = self.replica.lock_bucket(bucket.no())?;
         // Another process may have changed the record since this one opened it.
         if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
-            *bucket = Bucket::open(record, self);
+            *bucket = Bucket::open(record, self)?;
         }
         let b = bucket.no();
         let mut new = Vec::with_capacity(entries.len());
@@ -360,8 +360,12 @@ impl Vault {
         let mut taken = HashMap::new();
         let log: Vec<Verified<Entry>> =
             verified.iter().filter(|entry| entry.header().kind.is_control()).cloned().collect();
+        if let Some(genesis) = log.iter().find(|it| it.id() == bucket.record.id.genesis()) {
+            bucket.keyring.born(genesis).map_err(|e| Error::damaged(e.to_string()))?;
+        }
         self.open_epochs(bucket, &log)?;
         for entry in verified {
+            bucket.admit(&entry)?;
             self.check_follows(b, &entry, &taken)?;
             let (facts, counts) = self.judge(bucket, &mut control, &entry)?;
             taken.insert(entry.id(), entry.header().hlc);

@@ -78,7 +78,7 @@ impl Vault {
     ) -> Result<()> {
         let mut record = bucket.record.clone();
         record.instance += 1;
-        let mut next = Bucket::open(record, self);
+        let mut next = Bucket::open(record, self)?;
         let enrolled = self.enrolled(&next, standing, intake.tip().position.clock)?;
         next.record.author_capability = enrolled.capability.bytes().to_vec();
         let key = keys::bucket(next.record.id);
@@ -148,7 +148,7 @@ impl Vault {
             again.extract_if(.., |entry| entry.header().kind == Kind::Epoch).collect();
         let gone = |id: &EntryId| dropped.iter().any(|entry| entry.id() == *id);
         bucket.record.epochs.retain(|(id, _)| !gone(id));
-        let before = std::mem::replace(bucket, Bucket::open(bucket.record.clone(), self));
+        let before = std::mem::replace(bucket, Bucket::open(bucket.record.clone(), self)?);
         bucket.record.current_epoch = standing.only_epoch(bucket);
         let epoch = standing.epoch_to_join(bucket)?;
         self.enrol_next(bucket, &standing, &mut intake)?;

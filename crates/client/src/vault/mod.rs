@@ -225,7 +225,7 @@ impl Vault {
                 "`strongroom recover --provider URL` brings everything back from the phrase",
             )
         })?;
-        Ok(Bucket::open(record, self))
+        Bucket::open(record, self)
     }
 
     /// A bucket by label, id, or the start of an id; `None`: the default one.
@@ -250,7 +250,7 @@ impl Vault {
         };
         match <[BucketRecord; 1]>::try_from(found) {
             Ok([record]) => {
-                let bucket = Bucket::open(record, self);
+                let bucket = Bucket::open(record, self)?;
                 self.settle_if_unsettled(&bucket)?;
                 Ok(bucket)
             }

@@ -18,6 +18,7 @@ use crate::error::Result;
 use crate::replica::keys;
 use crate::replica::rows::{RemoteRecord, SyncState, Totals};
 use crate::report::{PrivacyBucket, PrivacyReport, count};
+use crate::sealing::padding_in_words;
 
 /// What anyone can read in the clear bytes of one bucket's entries.
 #[derive(Default)]
@@ -29,6 +30,9 @@ struct Seen {
     members: BTreeSet<MemberTag>,
     chunks: BTreeSet<ChunkId>,
     sizes: BTreeSet<u32>,
+    /// How the bucket rounds lengths, in words: its genesis says it.
+    padding: String,
+    suite: u8,
     transactions: BTreeSet<u64>,
     first: u64,
     last: u64,
@@ -45,14 +49,17 @@ impl Vault {
         let (mut buckets, mut all) = (Vec::new(), Vec::new());
         let (mut requests, mut bytes_sent) = (0, 0);
         for made in self.records()? {
-            let bucket = Bucket::open(made, self);
+            let bucket = Bucket::open(made, self)?;
             let state = self.sync_state(&bucket, record)?;
             requests += state.requests;
             bytes_sent += state.bytes_sent;
-            let seen = self.seen(&bucket, &state)?;
+            let mut seen = self.seen(&bucket, &state)?;
             if seen.entries == 0 {
                 continue;
             }
+            let sealing = bucket.sealing()?;
+            seen.padding = padding_in_words(sealing.padding);
+            seen.suite = sealing.suite.byte();
             let totals: Totals = self.replica.get(&keys::totals(bucket.no()))?.unwrap_or_default();
             let held = holdings.iter().find(|held| held.bucket == bucket.record.id);
             buckets.push(PrivacyBucket {
@@ -153,6 +160,7 @@ fn can_know(buckets: &[PrivacyBucket], all: &[Seen], requests: u64, asked: bool)
             sum(|b| b.documents),
             sum(|b| b.entries)
         ),
+        how_sealed(all),
         format!(
             "how many bytes each takes when sealed and padded: {} different sizes for {} entries, \
              and {} chunks, {} bytes in all",
@@ -185,6 +193,17 @@ fn can_know(buckets: &[PrivacyBucket], all: &[Seen], requests: u64, asked: bool)
     lines
 }
 
+/// What each genesis says in the clear.
+fn how_sealed(all: &[Seen]) -> String {
+    let of = |suite| all.iter().filter(|seen| seen.suite == suite).count();
+    format!(
+        "which cipher each bucket is sealed with (suite 1: {}, suite 2: {}) and how its sizes are \
+         rounded",
+        of(1),
+        of(2)
+    )
+}
+
 fn cannot_know(buckets: &[PrivacyBucket], all: &[Seen]) -> Vec<String> {
     let names = count(buckets.iter().map(|b| b.documents).sum());
     let bytes = count(buckets.iter().map(|b| b.content_bytes).sum());
@@ -196,8 +215,14 @@ fn cannot_know(buckets: &[PrivacyBucket], all: &[Seen]) -> Vec<String> {
          before they are sent"
             .to_owned(),
         format!(
-            "true sizes: each is rounded up (Padmé, at most 6.25 % above 256 bytes) before \
-             sealing; {shared} commands left no order inside them"
+            "true sizes: each is rounded up ({}) before sealing; {shared} commands left no order \
+             inside them",
+            all.iter()
+                .map(|seen| seen.padding.as_str())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>()
+                .join("; or, where asked for, ")
         ),
         "whether two documents are equal: every sealing has a key of its own".to_owned(),
         "who you are: your identity, your phrase and the labels of buckets never leave this device \

@@ -229,7 +229,7 @@ impl Vault {
                 continue;
             }
             let made = self.keep_bucket(&document)?;
-            let mut bucket = Bucket::open(made, self);
+            let mut bucket = Bucket::open(made, self)?;
             self.join(&mut bucket, record, None, progress)?;
             self.update_remote(record.no, |record| record.buckets.push(document.id))?;
             joined += 1;
@@ -237,7 +237,7 @@ impl Vault {
         // A bucket whose joining was cut short has no author yet.
         let half = |made: &BucketRecord| made.author_capability.is_empty() && !made.deactivated;
         for made in self.records()?.into_iter().filter(half) {
-            self.join(&mut Bucket::open(made, self), record, None, progress)?;
+            self.join(&mut Bucket::open(made, self)?, record, None, progress)?;
         }
         Ok(joined)
     }
@@ -274,7 +274,7 @@ impl Vault {
         for document in self.bucket_documents(&self.vault_bucket()?)? {
             let record: Option<BucketRecord> = self.replica.get(&keys::bucket(document.id))?;
             let Some(record) = record else { continue };
-            let bucket = Bucket::open(record, self);
+            let bucket = Bucket::open(record, self)?;
             let Some(control) = self.control(&bucket)? else { continue };
             let (wraps, _) = document.root_wrap.as_chunks::<ROOT_WRAP_LEN>();
             let keys: Vec<_> = wraps

@@ -91,7 +91,7 @@ impl Vault {
     pub fn epochs(&self) -> Result<Vec<EpochInfo>> {
         let mut found = Vec::new();
         for record in self.records()? {
-            let bucket = Bucket::open(record, self);
+            let bucket = Bucket::open(record, self)?;
             let standing = self.standing(&bucket)?;
             let current = standing.control.current_epochs();
             let mut epochs: Vec<EpochInfo> = standing
@@ -224,7 +224,7 @@ impl Vault {
         }
         let same = record.current_epoch == bucket.record.current_epoch
             && record.epochs.len() == bucket.record.epochs.len();
-        Ok(if same { None } else { Some(Bucket::open(record, self)) })
+        Ok(if same { None } else { Some(Bucket::open(record, self)?) })
     }
 
     /// Whether an epoch has been in use for long enough.
@@ -288,7 +288,9 @@ fn may_rotate(bucket: &Bucket) -> bool {
 
 fn cannot_seal(error: RotationError) -> Error {
     let hint = match error {
-        RotationError::NoEpoch => "`strongroom sync` fetches it, if you are still a member",
+        RotationError::NoEpoch | RotationError::NoGenesis => {
+            "`strongroom sync` fetches it, if you are still a member"
+        }
         RotationError::NotFresh | RotationError::NoMember => {
             "write from a device that may make epochs; nothing was written here"
         }

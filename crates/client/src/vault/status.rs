@@ -53,7 +53,7 @@ impl Vault {
         self.sync_bucket(vault, record, report, progress)?;
         self.absorb_buckets(record, progress)?;
         for made in self.records()?.into_iter().filter(|made| !made.internal) {
-            self.sync_bucket(Bucket::open(made, self), record, report, progress)?;
+            self.sync_bucket(Bucket::open(made, self)?, record, report, progress)?;
         }
         let after = remote.traffic();
         report.bytes += after.bytes_sent - before.bytes_sent;
@@ -172,7 +172,7 @@ impl Vault {
         }
         let mut conflicts = Vec::new();
         for made in self.records()?.into_iter().filter(|made| !made.internal) {
-            self.conflicts(&Bucket::open(made, self), &mut conflicts)?;
+            self.conflicts(&Bucket::open(made, self)?, &mut conflicts)?;
         }
         let uploads = journal::all(&self.replica)?
             .into_iter()
@@ -238,7 +238,7 @@ impl Vault {
             quota_bytes: None,
         };
         for made in self.records()? {
-            let bucket = Bucket::open(made, self);
+            let bucket = Bucket::open(made, self)?;
             let state = self.sync_state(&bucket, record)?;
             let last = self.replica.tip(bucket.no())?.last_no;
             status.unsent_entries += last.saturating_sub(state.pushed);

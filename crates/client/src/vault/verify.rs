@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 
 use strongroom_core::checkpoint::{Checkpoint, Frontier};
 use strongroom_core::document::{Content, Metadata, VersionBody};
-use strongroom_seal::manifest::{ContentReader, Manifest, Need};
-use strongroom_seal::suite::Suite;
+use strongroom_seal::manifest::{Manifest, Need};
 use strongroom_store::{Sqlite, StoreError};
 use strongroom_wire::chain::signature_holds;
 use strongroom_wire::clear::{Clear, References};
@@ -33,7 +32,7 @@ impl Vault {
         self.verify_rows(&mut report)?;
         let checked = self.records().and_then(|records| {
             records.into_iter().try_for_each(|made| {
-                let bucket = Bucket::open(made, self);
+                let bucket = Bucket::open(made, self)?;
                 let checked = self.verify_bucket(&bucket, deep, &mut report, progress);
                 go_on(&mut report, &bucket.record.label, checked)
             })
@@ -176,7 +175,7 @@ impl Vault {
         'providers: for record in self.remote_records()? {
             let mut equal = true;
             for made in self.records()? {
-                let mut bucket = Bucket::open(made, self);
+                let mut bucket = Bucket::open(made, self)?;
                 let compared = self.remote(&record).and_then(|remote| {
                     let session = self.bucket_session(&remote, &bucket)?;
                     self.exchange(&mut bucket, &record, &session, &Quiet)
@@ -209,7 +208,7 @@ fn verify_chunks(
     progress: &dyn Progress,
 ) -> Result<BTreeSet<ChunkId>> {
     let mut needed = BTreeSet::new();
-    let mut reader = ContentReader::new(Suite::DEFAULT, manifest);
+    let mut reader = fetcher.reader(manifest)?;
     let damaged = |e: &dyn std::fmt::Display| Error::damaged(e.to_string());
     for index in 0..reader.layout().chunks() {
         if progress.cancelled() {

@@ -13,6 +13,7 @@ use strongroom_seal::kem::AgreeSeed;
 use strongroom_seal::keys::DeviceSecret;
 use strongroom_seal::recovery::{RecoveryKey, open_record, seal_record};
 use strongroom_seal::rng::Rng as _;
+use strongroom_seal::sealing::Sealing;
 use strongroom_seal::suite::Suite;
 use strongroom_server::{Config, serve_until};
 use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
@@ -94,7 +95,7 @@ impl Alice {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
         let principal = PrincipalId([1; 32]);
         let founder = Founder { principal, agree: &agree, device: &device, secret: &secret, now };
-        let founded = found(&founder, &mut rng).unwrap();
+        let founded = found(&founder, Sealing::DEFAULT, &mut rng).unwrap();
         Self { founded, secret }
     }
 

@@ -12,6 +12,7 @@ use strongroom_seal::keys::{ContentKey, DeviceSecret, EpochKey, NameKey};
 use strongroom_seal::padding::Padme;
 use strongroom_seal::part::{Draft, Hedge};
 use strongroom_seal::rng::DangerSeeded;
+use strongroom_seal::sealing::Sealing;
 use strongroom_seal::suite::Suite;
 use strongroom_seal::wrap::{Place, wrap};
 use strongroom_wire::chain::Verified;
@@ -69,17 +70,23 @@ pub struct Home {
     pub content: ContentKey,
     pub key: AuthorSigningKey,
     pub rng: DangerSeeded,
+    pub sealing: Sealing,
 }
 
 impl Home {
     /// Another seed, another bucket of the same Alice.
     pub fn new(seed: u64) -> Self {
+        Self::sealing_as(Sealing::DEFAULT, seed)
+    }
+
+    /// A bucket of another suite or padding.
+    pub fn sealing_as(sealing: Sealing, seed: u64) -> Self {
         let alice = Person::new(ALICE, 1);
         let mut rng = DangerSeeded::new(1_000 + seed);
-        let founded = found(&alice.founder(), &mut rng).unwrap();
+        let founded = found(&alice.founder(), sealing, &mut rng).unwrap();
         let content = founded.epoch_key.content(founded.bucket);
         let key = alice.secret.author(founded.bucket, 0);
-        Self { alice, founded, content, key, rng }
+        Self { alice, founded, content, key, rng, sealing }
     }
 
     /// Her device as it writes here.
@@ -94,13 +101,21 @@ impl Home {
     /// Under the first epoch.
     pub fn under(&self) -> Under<'_> {
         let founded = &self.founded;
-        Under { bucket: founded.bucket, epoch: founded.epoch, content: &self.content }
+        let (bucket, epoch, sealing) = (founded.bucket, founded.epoch, self.sealing);
+        Under { bucket, epoch, content: &self.content, sealing }
     }
 
     /// Everything a member can open.
     pub fn keyring(&self) -> Keyring {
-        let mut keyring = Keyring::new(self.founded.bucket);
+        let mut keyring = self.empty_keyring();
         keyring.add(self.founded.epoch, again(&self.founded.epoch_key));
+        keyring
+    }
+
+    /// What somebody has who knows the bucket and none of its keys.
+    pub fn empty_keyring(&self) -> Keyring {
+        let mut keyring = Keyring::new(self.founded.bucket);
+        keyring.born(&self.founded.entries[0]).unwrap();
         keyring
     }
 

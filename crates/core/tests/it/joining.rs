@@ -1,7 +1,7 @@
 //! Stories of coming back to a bucket: what opens, and who is not believed.
 
 use strongroom_core::joining::{epoch_body, epoch_key, member_facts, open_epochs};
-use strongroom_core::keyring::{EntryOpenError, Keyring};
+use strongroom_core::keyring::EntryOpenError;
 use strongroom_core::parts::{DeviceProof, MemberBody};
 use strongroom_core::writer::{ChainPosition, Planned, seal_transaction};
 use strongroom_seal::aead::OpenError;
@@ -171,7 +171,7 @@ fn the_newest_epoch_leads_back_to_all_before_it() {
     rng.shuffle(&mut epochs);
 
     let stranger = Person::new(BOB, 9);
-    let mut keyring = Keyring::new(home.founded.bucket);
+    let mut keyring = home.empty_keyring();
     keyring.add(newest, again(&keys[2]));
     open_epochs(&mut keyring, &epochs, &stranger.agree, None);
     assert_eq!(keyring.iter().count(), 4);
@@ -202,7 +202,7 @@ fn a_thousand_epochs_are_opened_with_one_wrap() {
     }
     epochs.remove(0);
     epochs.push(home.founded.entries[1].clone());
-    let mut keyring = Keyring::new(home.founded.bucket);
+    let mut keyring = home.empty_keyring();
     open_epochs(&mut keyring, &epochs, &home.alice.agree, Some(&home.founded.tag_key));
     assert_eq!(keyring.iter().count(), 1_000);
 }
@@ -217,7 +217,7 @@ fn a38_a_back_slot_with_another_key_is_passed_over() {
     let poisoned = next_epoch(&home, &new, 2, &[(first.id(), &wrong)]);
     let epochs = [Verified::danger_made_here(poisoned), first.clone()];
     let held = || {
-        let mut keyring = Keyring::new(home.founded.bucket);
+        let mut keyring = home.empty_keyring();
         keyring.add(epochs[0].id(), again(&new));
         keyring
     };
@@ -239,7 +239,7 @@ fn an_epoch_that_names_an_unknown_one_is_walked_around() {
     let (gone, new) = (EpochKey::generate(&mut rng), EpochKey::generate(&mut rng));
     let entry = next_epoch(&home, &new, 2, &[(EntryId([7; 32]), &gone)]);
     let entry = Verified::danger_made_here(entry);
-    let mut keyring = Keyring::new(home.founded.bucket);
+    let mut keyring = home.empty_keyring();
     keyring.add(entry.id(), new);
     open_epochs(&mut keyring, &[entry], &home.alice.agree, None);
     assert_eq!(keyring.iter().count(), 1);

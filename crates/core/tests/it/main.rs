@@ -22,6 +22,7 @@ mod names;
 mod people;
 mod resolve;
 mod rotation;
+mod sealings;
 mod tree;
 mod vectors;
 mod writer;

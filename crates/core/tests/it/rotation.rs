@@ -124,7 +124,7 @@ fn a_device_that_comes_after_many_renewals_opens_everything() {
         bucket.renew();
     }
     let founded = &bucket.home.founded;
-    let mut keyring = Keyring::new(founded.bucket);
+    let mut keyring = bucket.home.empty_keyring();
     let agree = &bucket.home.alice.agree;
     open_epochs(&mut keyring, &bucket.epochs(), agree, Some(&founded.tag_key));
     assert_eq!(keyring.iter().count(), 6);
@@ -163,7 +163,7 @@ fn two_that_were_made_at_once_have_one_number_and_are_united_by_the_next() {
     let last = united.epoch;
     bucket.take(united);
     assert_eq!(bucket.current().iter().map(|it| (it.id, it.n)).collect::<Vec<_>>(), [(last, 3)]);
-    let mut keyring = Keyring::new(bucket.control.bucket());
+    let mut keyring = bucket.home.empty_keyring();
     keyring.add(last, again(&bucket, last));
     open_epochs(&mut keyring, &bucket.epochs(), &Person::new(BOB, 9).agree, None);
     assert_eq!(keyring.iter().count(), 4, "its back keys lead to both, and to the first");

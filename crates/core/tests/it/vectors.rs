@@ -121,6 +121,7 @@ fn decode_renewal(case: &Value) -> Outcome {
     let epochs: Vec<_> = entries.iter().filter(is_epoch).cloned().collect();
     let agree = AgreeSeed::from_secret_bytes(&unfold(&case["agree"]).try_into().unwrap());
     let mut keyring = Keyring::new(control.bucket());
+    keyring.born(&entries[0]).unwrap();
     open_epochs(&mut keyring, &epochs, &agree.pair(), None);
     for (epoch, key) in epochs.iter().zip(case["keys"].as_array().unwrap()) {
         let found = keyring.epoch(&epoch.id()).ok_or_else(|| "refused".to_owned())?;

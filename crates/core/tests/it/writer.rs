@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use strongroom_core::keyring::{EntryOpenError, Keyring};
+use strongroom_core::keyring::EntryOpenError;
 use strongroom_core::writer::{ChainPosition, Planned, seal_transaction};
 use strongroom_seal::aead::OpenError;
 use strongroom_seal::keys::EpochKey;
@@ -129,8 +129,8 @@ fn what_was_written_opens_with_the_epochs_key_and_no_other() {
     said.sort();
     assert_eq!(said, (0..3_usize).map(|at| at.to_be_bytes().to_vec()).collect::<Vec<_>>());
 
-    let nobody = Keyring::new(home.founded.bucket);
-    let mut stranger = Keyring::new(home.founded.bucket);
+    let nobody = home.empty_keyring();
+    let mut stranger = home.empty_keyring();
     stranger.add(home.founded.epoch, EpochKey::generate(&mut DangerSeeded::new(9)));
     for entry in &entries {
         assert_eq!(nobody.open(entry).unwrap_err(), EntryOpenError::NoKey);

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use strongroom_client::sealing::{Sealing, Suite};
 use strongroom_client::{Home, Place, PutOptions, Quiet, Source, Unlock, Vault};
 use strongroom_evil::{Act, Rule, lies};
 use strongroom_wire::entry::{Entry, Hlc, Kind};
-use strongroom_wire::ids::DocumentTag;
+use strongroom_wire::ids::{BucketId, DocumentTag};
 
 use crate::insider::{Insider, entries_of, now_millis};
+use crate::suites::with_bucket;
 use crate::world::{Device, LAPTOP, PHONE, World, passphrase};
 
 const YEAR_MS: u64 = 365 * 86_400_000;
@@ -337,8 +339,13 @@ fn a58_a_hostile_device_pushes_what_is_not_signed() {
 
 #[test]
 fn a13_no_key_twice() {
-    let (world, laptop) = World::with_laptop();
-    let backup = restored(&laptop);
+    for suite in Suite::ALL {
+        no_key_twice(&with_bucket(Sealing { suite, ..Sealing::DEFAULT }));
+    }
+}
+
+fn no_key_twice((world, laptop, _): &(World, Device, BucketId)) {
+    let backup = restored(laptop);
     // The same content at the same place of the same author's chain, by two copies of one device.
     let tree = laptop.folder.path().join("tree");
     std::fs::create_dir_all(&tree).unwrap();
@@ -357,8 +364,8 @@ fn a13_no_key_twice() {
         .on_exchange()
         .at(LAPTOP),
     );
-    let place = Place::parse("/tree").unwrap();
-    for device in [&laptop, &backup] {
+    let place = Place::parse("other:/tree").unwrap();
+    for device in [laptop, &backup] {
         let source = [Source::Path(tree.clone())];
         let _ = device.vault.put(&source, &place, &PutOptions::default(), &Quiet);
     }
@@ -366,7 +373,7 @@ fn a13_no_key_twice() {
     let mut seen = BTreeSet::new();
     let mut ids = BTreeSet::new();
     let mut of_one_kind = 0;
-    for entry in all_entries(&world) {
+    for entry in all_entries(world) {
         if ids.insert(entry.id()) && entry.header().sealed_len > 0 {
             assert!(seen.insert(entry.header().kc), "a key was used twice");
             assert!(seen.insert(entry.header().nonce), "a nonce was used twice");

@@ -14,12 +14,11 @@ use strongroom_core::writer::{Author, ChainPosition, Planned, Under, seal_transa
 use strongroom_seal::identity::{AuthorSigningKey, DeviceSigningKey, MemberSigningKey, Signer};
 use strongroom_seal::kem::{AgreeSeed, KemPublic};
 use strongroom_seal::keys::{ContentKey, DeviceSecret, EpochKey, NameKey, TagKey};
-use strongroom_seal::padding::Padme;
 use strongroom_seal::part::{Draft, Hedge};
 use strongroom_seal::phrase::Phrase;
 use strongroom_seal::recovery::open_record;
 use strongroom_seal::rng::Rng;
-use strongroom_seal::suite::Suite;
+use strongroom_seal::sealing::Sealing;
 use strongroom_seal::wrap::{Place, pad_wraps, wrap};
 use strongroom_wire::api::RecordPut;
 use strongroom_wire::capability::CapabilityChain;
@@ -44,6 +43,8 @@ pub struct Insider {
     epoch: EntryId,
     content: ContentKey,
     keyring: Keyring,
+    /// How it seals: as the bucket does, unless a test says otherwise.
+    pub sealing: Sealing,
     secret: DeviceSecret,
     cap: CapabilityId,
     agree: KemPublic,
@@ -86,6 +87,7 @@ pub fn entries_of(world: &World, bucket: BucketId) -> Vec<Verified<Entry>> {
 
 fn keyring_of(entries: &[Verified<Entry>], bucket: BucketId, agree: &AgreeSeed) -> Keyring {
     let mut keyring = Keyring::new(bucket);
+    keyring.born(&entries[0]).unwrap();
     for entry in entries.iter().filter(|entry| entry.header().kind == Kind::Epoch) {
         let key = joining::epoch_key(entry, &agree.pair(), None).unwrap();
         keyring.add(entry.id(), key);
@@ -101,6 +103,15 @@ impl Insider {
 
     /// Becomes an author of the default bucket of whose phrase it is.
     pub fn by_phrase(world: &World, phrase: &str) -> Self {
+        Self::somewhere(world, phrase, None)
+    }
+
+    /// Becomes an author of this bucket of Alice's.
+    pub fn in_bucket(world: &World, bucket: BucketId) -> Self {
+        Self::somewhere(world, &world.phrase, Some(bucket))
+    }
+
+    fn somewhere(world: &World, phrase: &str, bucket: Option<BucketId>) -> Self {
         let runtime = Runtime::new().unwrap();
         let url = world.evil.url(OTHER).parse().unwrap();
         let remote = runtime.block_on(Remote::connect(url, None, Options::default())).unwrap();
@@ -132,7 +143,9 @@ impl Insider {
                 // The vault's own is not the one meant.
                 Content::Inline(bytes)
                     if body.metadata.name.starts_with("strongroom:bucket")
-                        && !body.metadata.name.ends_with(&vault.to_base32()) =>
+                        && !body.metadata.name.ends_with(&vault.to_base32())
+                        && bucket
+                            .is_none_or(|id| body.metadata.name.ends_with(&id.to_base32())) =>
                 {
                     let mut r = Reader::new(&bytes);
                     r.array_exact(6).unwrap();
@@ -175,7 +188,8 @@ impl Insider {
         let member = MemberSigningKey::from_secret_bytes(&known.member);
         let chain = chain_of(&known.chain);
         let content = keyring.epoch(&epoch).unwrap().content(known.id);
-        let under = Under { bucket: known.id, epoch, content: &content };
+        let sealing = keyring.sealing().unwrap();
+        let under = Under { bucket: known.id, epoch, content: &content, sealing };
         let clock = entries.iter().map(|entry| entry.header().hlc).max().unwrap();
         let enrolled = enrol(
             &Enrolment {
@@ -204,6 +218,7 @@ impl Insider {
             epoch,
             content,
             keyring,
+            sealing,
             secret,
             cap,
             agree: public,
@@ -248,7 +263,8 @@ impl Insider {
     pub fn seal_planned(&mut self, now: u64, planned: &[Planned]) -> Vec<Entry> {
         let key = self.key();
         let author = Author { device: &self.secret, key: &key, capability: self.cap };
-        let under = Under { bucket: self.bucket, epoch: self.epoch, content: &self.content };
+        let (bucket, epoch, sealing) = (self.bucket, self.epoch, self.sealing);
+        let under = Under { bucket, epoch, content: &self.content, sealing };
         let (entries, position) =
             seal_transaction(&author, &under, planned, self.position, now, &mut SystemRng).unwrap();
         self.position = position;
@@ -258,7 +274,7 @@ impl Insider {
     /// An epoch after the one it knows, that Alice can open and these are named as recipients of.
     pub fn seal_epoch(&mut self, now: u64, recipients: Vec<MemberTag>) -> Entry {
         let (key, bucket) = (EpochKey::generate(&mut SystemRng), self.bucket);
-        let place = Place { suite: Suite::DEFAULT, bucket, n: 2 };
+        let place = Place { suite: self.sealing.suite, bucket, n: 2 };
         let tag_key = TagKey::generate(&mut SystemRng);
         let alice = wrap(place, &key, &self.agree, &tag_key, &mut SystemRng).unwrap();
         let content = key.content(bucket);
@@ -277,6 +293,7 @@ impl Insider {
         let plain = EpochBody { recipients, name_key }.encode();
         let author = self.key();
         let mut header = Header {
+            suite: self.sealing.suite.byte(),
             kind: Kind::Epoch,
             epoch: EntryId::ZERO,
             parents: vec![self.first.id()],
@@ -288,12 +305,12 @@ impl Insider {
         let document = content.document(DocumentTag::ZERO, 0);
         let (device, random) = (&self.secret, SystemRng.bytes32());
         let hedge = Hedge { device, author: header.author, seq: header.seq, random };
-        let draft = Draft::new(&document, &plain, &Padme, hedge).unwrap();
+        let draft = Draft::new(&document, &plain, &self.sealing.padding, hedge).unwrap();
         let part = draft.header();
         (header.nonce, header.kc) = (part.nonce.0, part.commitment.0);
         header.sealed_len = part.sealed_len;
         let aad = header.aad(blake3::hash(&clear).as_bytes());
-        let sealed = draft.seal(Suite::DEFAULT, &aad).unwrap();
+        let sealed = draft.seal(self.sealing.suite, &aad).unwrap();
         let entry = Entry::assemble(header, clear, sealed);
         let signature = author.sign(&entry.signing_input());
         let clock = entry.header().hlc;

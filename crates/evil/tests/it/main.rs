@@ -18,4 +18,5 @@ mod paper;
 mod recovery;
 mod sessions;
 mod strangers;
+mod suites;
 mod world;

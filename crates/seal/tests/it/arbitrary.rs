@@ -9,6 +9,7 @@ use strongroom_seal::manifest::Manifest;
 use strongroom_seal::part::{self, PartHeader};
 use strongroom_seal::phrase::Phrase;
 use strongroom_seal::recovery::{Locator, open_record};
+use strongroom_seal::sealing::Sealing;
 use strongroom_seal::stream::{ArrivedChunk, Layout};
 use strongroom_seal::suite::Suite;
 use strongroom_seal::wrap::{Place, open_epoch};
@@ -32,7 +33,7 @@ proptest! {
         let commitment = document.version(&Nonce(nonce)).commitment();
         let sealed_len = sealed.len() as u32 + u32::from(lie);
         let header = PartHeader { nonce: Nonce(nonce), commitment, sealed_len };
-        prop_assert!(part::open(SUITE, &document, &header, &aad, &sealed).is_err());
+        prop_assert!(part::open(Sealing::DEFAULT, &document, &header, &aad, &sealed).is_err());
     }
 
     #[test]

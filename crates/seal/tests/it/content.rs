@@ -8,10 +8,12 @@ use strongroom_seal::manifest::{
 };
 use strongroom_seal::padding::Padme;
 use strongroom_seal::rng::{DangerSeeded, Rng};
+use strongroom_seal::sealing::Sealing;
 use strongroom_seal::stream::{
     ArrivedChunk, ChunkError, ChunkRef, Cutter, PIECE_LEN, Piece, SealedChunk,
 };
 use strongroom_seal::suite::Suite;
+use strongroom_wire::clear::PaddingRule;
 use strongroom_wire::ids::ChunkId;
 
 const SUITE: Suite = Suite::Aes256Gcm;
@@ -67,7 +69,7 @@ enum Stop {
 /// Reads all content: what a `get` does. Nothing of a refused chunk comes out.
 fn get(manifest: Manifest, provider: &Provider) -> (Vec<u8>, Result<(), Stop>) {
     let mut out = Vec::new();
-    let reader = ContentReader::new(SUITE, manifest);
+    let reader = ContentReader::new(Sealing::DEFAULT, manifest).unwrap();
     for index in 0..reader.layout().content_chunks() {
         let Some(Need::Chunk(id)) = reader.need(index) else { panic!("no nodes here") };
         let Some(answer) = provider.get(&id) else { return (out, Err(Stop::Missing)) };
@@ -152,7 +154,7 @@ fn a11_a_caller_that_mixes_up_verified_chunks_is_stopped_too() {
     let mut provider = Provider::new();
     let manifest = put(&bytes(2 * PIECE_LEN, 1), 1, &mut provider);
     let ids = ids(&manifest);
-    let reader = ContentReader::new(SUITE, manifest);
+    let reader = ContentReader::new(Sealing::DEFAULT, manifest).unwrap();
     let arrived = |at: usize| ArrivedChunk::check(ids[at], provider[&ids[at]].clone()).unwrap();
     assert!(reader.open(0, arrived(0)).is_ok());
     assert_eq!(reader.open(1, arrived(0)), Err(ChunkError::Order(ids[0])));
@@ -229,6 +231,11 @@ fn an_edit_seals_changed_pieces_only() {
     assert_eq!(get(manifest, &provider), (edited, Ok(())));
 }
 
+/// Of trees that are all content.
+fn bare() -> Sealing {
+    Sealing { padding: PaddingRule::None, ..Sealing::DEFAULT }
+}
+
 fn ids(manifest: &Manifest) -> Vec<ChunkId> {
     manifest.rows().iter().map(|row| row.id).collect()
 }
@@ -261,7 +268,7 @@ fn any_byte_of_any_size_is_two_chunks_away() {
         assert!(manifest.encode().len() < 39_000);
         let again = Manifest::decode(&manifest.encode()).unwrap();
         assert_eq!(again.encode(), manifest.encode());
-        let mut reader = ContentReader::new(SUITE, again);
+        let mut reader = ContentReader::new(bare(), again).unwrap();
         for index in [0, chunks / 2, chunks - 1, 0] {
             let mut fetched = 0;
             let opened = loop {
@@ -288,7 +295,7 @@ fn any_byte_of_any_size_is_two_chunks_away() {
 fn a_node_in_another_place_is_refused() {
     let (manifest, provider, _) = tree(3 * NODE_ROWS as u64);
     let nodes = ids(&manifest);
-    let mut reader = ContentReader::new(SUITE, manifest);
+    let mut reader = ContentReader::new(bare(), manifest).unwrap();
     let node = |at: usize| ArrivedChunk::check(nodes[at], provider[&nodes[at]].clone()).unwrap();
     let order = |at: usize| Err(ManifestError::Chunk(ChunkError::Order(nodes[at])));
     assert_eq!(reader.absorb_node(0, node(1)), order(1));

@@ -13,4 +13,5 @@ mod make_part;
 mod make_recovery;
 mod make_store;
 mod make_wrap;
+mod sizes;
 mod vectors;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use strongroom_wire::cbor::Writer;
 
 use crate::golden::{Book, fold, hex};
-use crate::independent::{derive, flipped, gcm};
+use crate::independent::{derive, flipped, gcm, xchacha};
 
 const PIECE: u64 = 1_048_560;
 
@@ -78,6 +78,43 @@ fn make_chunks() {
 }
 
 #[test]
+fn make_chunks_of_suite_2() {
+    let mut book = Book::new("chunk/suite-2", "chunk");
+    let made = |plain: &[u8]| {
+        let hash = *blake3::hash(plain).as_bytes();
+        let key = derive("chunk", &[&[11; 32], &[12; 32], &hash]);
+        let bytes = xchacha(&key, b"", plain);
+        (key, bytes)
+    };
+    let case = |suite: u8, key: &[u8; 32], len: u64, bytes: &[u8]| {
+        let mut case = chunk_case(blake3::hash(bytes).as_bytes(), key, len, bytes);
+        case["suite"] = suite.into();
+        case
+    };
+    for (name, plain) in [("256 bytes", vec![0x61; 256]), ("one byte", vec![0x61])] {
+        let (key, bytes) = made(&plain);
+        let mut good = case(2, &key, plain.len() as u64, &bytes);
+        good["plain"] = fold(&plain);
+        book.object(name, "ok", "random 11…, device secret 12…", &good);
+    }
+    let (key, bytes) = made(&[0x61; 256]);
+    let why = "the hash is that of the bytes, and still they were not sealed so";
+    for at in (0..bytes.len()).step_by(17) {
+        let bad = case(2, &key, 256, &flipped(&bytes, at));
+        book.object(&format!("forged byte {at}"), "sealed", why, &bad);
+    }
+    let why = "the bucket's genesis says which cipher; a chunk says nothing";
+    book.object("read as suite 1", "sealed", why, &case(1, &key, 256, &bytes));
+    let other = gcm(&key, b"", &[0x61; 256]);
+    book.object("sealed as suite 1", "sealed", why, &case(2, &key, 256, &other));
+    let other = xchacha(&key, b"x", &[0x61; 256]);
+    book.object("with associated data", "sealed", "there is none", &case(2, &key, 256, &other));
+    let short = case(2, &key, 257, &bytes);
+    book.object("shorter than its row", "length", "the row says 257", &short);
+    book.settle();
+}
+
+#[test]
 fn make_layouts() {
     let mut book = Book::new("chunk/layout", "layout");
     for (size, padded) in [
@@ -98,6 +135,27 @@ fn make_layouts() {
         let case = json!({"size": size, "padded": padded, "chunks": chunks, "last": last});
         let why = "Padmé of the whole, then pieces of 1,048,560 bytes";
         book.object(&format!("{size} bytes"), "ok", why, &case);
+    }
+    for (rule, number, size, padded) in [
+        ("none", 1, 70_001, 70_001_u64),
+        ("none", 1, PIECE + 1, PIECE + 1),
+        ("power of two", 2, 65_536, 65_536),
+        ("power of two", 2, 65_537, 131_072),
+        ("power of two", 2, PIECE + 1, 1_048_576),
+        ("power of two", 2, 3_000_000, 4_194_304),
+        ("multiples of 64 KiB", 16, 65_537, 131_072),
+        ("multiples of 64 KiB", 16, 3_000_000, 3_014_656),
+        ("multiples of 1 MiB", 20, 65_537, 1_048_576),
+        ("multiples of 1 MiB", 20, 1_048_577, 2_097_152),
+        ("multiples of 1 GiB", 30, 1, 1 << 30),
+    ] {
+        let chunks = u64::div_ceil(padded, PIECE);
+        let last = padded - (chunks - 1) * PIECE;
+        let case = json!({
+            "padding": number, "size": size, "padded": padded, "chunks": chunks, "last": last,
+        });
+        let why = "the bucket's rule for the whole, then pieces of 1,048,560 bytes";
+        book.object(&format!("{rule}: {size} bytes"), "ok", why, &case);
     }
     book.settle();
 }
@@ -269,11 +327,17 @@ fn make_nodes() {
     let mut case = |name: &str, expect: &str, why: &str, plain: &[u8]| {
         let (id, key, bytes) = chunk([11; 32], plain);
         let list = [([1; 32], [2; 32], 76_803), (id, key, plain.len() as u64)];
-        let outer = manifest(padded - 100, padded, 1, &list);
-        let input = json!({"manifest": hex(&outer), "index": 1_024, "chunk": hex(&bytes)});
+        // Without padding, unless that is what the case is about.
+        let (size, padding) = if expect == "padding" { (padded - 100, 0) } else { (padded, 1) };
+        let outer = manifest(size, padded, 1, &list);
+        let input = json!({
+            "padding": padding, "manifest": hex(&outer), "index": 1_024, "chunk": hex(&bytes),
+        });
         book.object(name, expect, why, &input);
     };
     case("one row", "ok", "the second of two nodes", &encode(&[good_row]));
+    let why = "zeros that are not as many as the bucket's padding asks";
+    case("another padding", "padding", why, &encode(&[good_row]));
     let why = "the manifest says how many rows this node has, and how long each is";
     case("no row", "shape", why, &encode(&[]));
     case("two rows", "shape", why, &encode(&[full(1), good_row]));

@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::golden::{Book, hex};
-use crate::independent::{derive, flipped, framed, gcm};
+use crate::independent::{derive, flipped, framed, seal};
 
 /// One sealed part, as the specification makes it.
 #[derive(Clone)]
 pub struct Part {
     suite: u8,
+    /// As it stands in a genesis; 0: Padmé, which does not stand there.
+    padding: u8,
     document: [u8; 32],
     nonce: [u8; 32],
     kc: [u8; 32],
@@ -21,6 +23,10 @@ pub struct Part {
 impl Part {
     /// Seals a plaintext that is framed already, rightly or not.
     fn of_plaintext(plain: &[u8], cbor: &[u8]) -> Self {
+        Self::under(1, plain, cbor)
+    }
+
+    fn under(suite: u8, plain: &[u8], cbor: &[u8]) -> Self {
         let document = [6; 32];
         let author = [13; 32];
         let seq = 7_u64.to_be_bytes();
@@ -28,9 +34,10 @@ impl Part {
         let nonce = derive("nonce", &[&[11; 32], &[12; 32], &author, &seq, &hash]);
         let key = derive("version", &[&document, &nonce]);
         let aad = b"header with BLAKE3(clear) in field 15".to_vec();
-        let sealed = gcm(&key, &aad, plain);
+        let sealed = seal(suite, &key, &aad, plain);
         Self {
-            suite: 1,
+            suite,
+            padding: 0,
             document,
             nonce,
             kc: derive("commit", &[&key]),
@@ -61,6 +68,7 @@ impl Part {
     fn json(&self) -> Value {
         json!({
             "suite": self.suite,
+            "padding": self.padding,
             "dk": hex(&self.document),
             "nonce": hex(&self.nonce),
             "kc": hex(&self.kc),
@@ -95,12 +103,74 @@ fn make_sealed_parts() {
         let part = Part::of(&vec![0x61; len], padded);
         good(&mut book, &format!("{len} bytes"), why, &part);
     }
-    good(&mut book, "not padded", "padding is the writer's choice", &Part::of(b"abc", 7));
-
+    paddings(&mut book);
     let part = Part::of(b"the deed of the house", 256);
     broken_bytes(&mut book, &part);
     broken_context(&mut book, &part);
     broken_plaintext(&mut book);
+    book.settle();
+}
+
+/// Bytes, number of the rule, padded length that is due, and one that is not.
+const PADDED: [(&str, usize, u8, usize, usize); 8] = [
+    ("none", 3, 1, 7, 256),
+    ("none, long", 1_000, 1, 1_004, 1_024),
+    ("power of two, short", 3, 2, 256, 512),
+    ("power of two, long", 300, 2, 512, 304),
+    ("power of two, most", 65_532, 2, 65_536, 65_552),
+    ("multiples of 64 KiB", 300, 16, 65_536, 304),
+    ("multiples of 1 MiB end at 64 KiB in an entry", 300, 20, 65_536, 512),
+    ("multiples of 1 GiB, most", 65_532, 30, 65_536, 65_552),
+];
+
+fn paddings(book: &mut Book) {
+    for (name, len, padding, due, other) in PADDED {
+        let cbor = vec![0x61; len];
+        let part = Part::of(&cbor, due).with(|p| p.padding = padding);
+        good(book, name, "the bucket's padding", &part);
+        let bad = Part::of(&cbor, other).with(|p| p.padding = padding);
+        let name = format!("{name}: padded to {other}");
+        refused(book, &name, "not as long as the bucket's padding makes it", &bad);
+    }
+    let bad = Part::of(b"abc", 7);
+    refused(book, "not padded", "public buckets only: the length would show", &bad);
+    let bad = Part::of(b"abc", 272);
+    refused(book, "a step too far", "zeros as they should be, and one step too many of them", &bad);
+    let bad = Part::of(b"abc", 257);
+    refused(book, "between two steps", "257 is no padded length", &bad);
+}
+
+#[test]
+fn make_sealed_parts_of_suite_2() {
+    let mut book = Book::new("sealed-part/suite-2", "sealed part");
+    let of = |cbor: &[u8], padded| Part::under(2, &framed(cbor, padded), cbor);
+    for (len, padded) in [(0, 256), (252, 256), (253, 272), (1_000, 1_024), (65_532, 65_536)] {
+        let part = of(&vec![0x61; len], padded);
+        let why = "XChaCha20-Poly1305, nonce of zeros, tag behind";
+        good(&mut book, &format!("{len} bytes"), why, &part);
+    }
+    let part = of(b"the deed of the house", 256);
+    good(&mut book, "the deed", "what all below was made of", &part);
+    for at in (0..part.sealed.len()).step_by(16).chain([part.sealed.len() - 1]) {
+        let bad = part.with(|p| p.sealed = flipped(&p.sealed, at));
+        refused(&mut book, &format!("a bit of byte {at}"), "one flipped bit is refused", &bad);
+    }
+    refused(&mut book, "cut", "a byte missing", &part.resized(|b| b.truncate(b.len() - 1)));
+    refused(&mut book, "tag alone", "all content cut off", &part.resized(|b| b.truncate(16)));
+    let why = "one key, two ciphers: the header says which, and is the associated data";
+    refused(&mut book, "read as suite 1", why, &part.with(|p| p.suite = 1));
+    let gcm = Part::of(b"the deed of the house", 256).with(|p| p.suite = 2);
+    refused(&mut book, "sealed as suite 1", why, &gcm);
+    let bad = part.with(|p| p.aad = flipped(&p.aad, 0));
+    refused(&mut book, "another header", "the header is the associated data", &bad);
+    let bad = part.with(|p| p.kc[0] ^= 1);
+    refused(&mut book, "another commitment", "Poly1305 commits to no key either", &bad);
+    let bad = part.with(|p| p.nonce[0] ^= 1);
+    refused(&mut book, "another nonce", "the nonce makes the key", &bad);
+    let mut plain = framed(b"the deed of the house", 256);
+    plain[255] = 1;
+    let bad = Part::under(2, &plain, b"");
+    refused(&mut book, "last byte of the padding", "padding is zeros; the tag is valid", &bad);
     book.settle();
 }
 
@@ -158,7 +228,8 @@ fn broken_context(book: &mut Book, part: &Part) {
     let other = Part::of(b"the deed of the other", 256);
     let bad = part.with(|p| p.sealed = other.sealed);
     refused(book, "another entry's sealed part", "swapped between two entries", &bad);
-    refused(book, "suite 2", "known, and not built", &part.with(|p| p.suite = 2));
+    refused(book, "suite 2", "another cipher made these bytes", &part.with(|p| p.suite = 2));
+    refused(book, "suite 3", "unknown", &part.with(|p| p.suite = 3));
     refused(book, "suite 0", "unknown", &part.with(|p| p.suite = 0));
 }
 

@@ -9,11 +9,15 @@ use strongroom_seal::wrap::{Place, wrap};
 use strongroom_wire::ids::BucketId;
 
 use crate::golden::{Book, hex};
-use crate::independent::{derive, flipped, gcm};
+use crate::independent::{derive, flipped, gcm, xchacha};
 
 /// A wrap by the product; what an encapsulation is, the draft's known answers fix.
 fn made(n: u64) -> Value {
-    let place = Place { suite: Suite::Aes256Gcm, bucket: BucketId([2; 32]), n };
+    made_under(Suite::Aes256Gcm, n)
+}
+
+fn made_under(suite: Suite, n: u64) -> Value {
+    let place = Place { suite, bucket: BucketId([2; 32]), n };
     let to = AgreeSeed::from_secret_bytes(&[40; 32]).pair().public();
     let (e, tag_key) =
         (EpochKey::from_secret_bytes(&[1; 32]), TagKey::from_secret_bytes(&[17; 32]));
@@ -65,6 +69,66 @@ fn make_wraps() {
     bad("X25519 of zeros", zero, "wrap", hex(&zeroed).into());
     bad("zeros", "no wrap at all", "wrap", hex(&[0; 1_184]).into());
     book.settle();
+}
+
+/// Wraps and slots have the suite of the entry they stand in.
+#[test]
+fn make_wraps_and_slots_of_suite_2() {
+    let mut book = Book::new("wrap/suite-2", "wrap");
+    let mut good = made_under(Suite::XChaCha20Poly1305, 5);
+    good["suite"] = 2.into();
+    let bytes = crate::golden::unhex(good["wrap"].as_str().unwrap());
+    let mut case = good.clone();
+    case["key"] = hex(&[1; 32]).into();
+    book.object("E", "ok", "the key is sealed with XChaCha20-Poly1305", &case);
+    let mut bad = |name: &str, why: &str, field: &str, value: Value| {
+        let mut case = good.clone();
+        case[field] = value;
+        book.object(name, "refused", why, &case);
+    };
+    bad("read as suite 1", "the entry says which", "suite", 1.into());
+    for at in (1_136..1_184).step_by(8).chain([1_183]) {
+        let name = format!("a bit of byte {at}");
+        bad(&name, "one flipped bit", "wrap", hex(&flipped(&bytes, at)).into());
+    }
+    bad("another bucket", "the bucket id makes the key", "bucket", hex(&[3; 32]).into());
+    book.settle();
+
+    let commit = derive("epoch commit", &[&[1; 32]]);
+    let history = derive("history", &[&[30; 32], &[2; 32]]);
+    let key = derive("epoch back", &[&history, &[8; 32], &commit]);
+    let slot = xchacha(&key, b"", &[1; 32]);
+    let good = json!({
+        "suite": 2,
+        "new_e": hex(&[30; 32]), "bucket": hex(&[2; 32]), "previous": hex(&[8; 32]),
+        "commit_e": hex(&commit), "slot": hex(&slot),
+    });
+    let mut book = Book::new("epoch/back-suite-2", "back");
+    slot_cases(&mut book, &good, "previous", &slot);
+    swapped_suites(&mut book, &good, &gcm(&key, b"", &[1; 32]));
+    book.settle();
+
+    let parent = derive("child", &[&[30; 32], &[31; 32]]);
+    let key = derive("child slot", &[&parent, &[2; 32], &commit]);
+    let slot = xchacha(&key, b"", &[1; 32]);
+    let good = json!({
+        "suite": 2,
+        "parent_e": hex(&[30; 32]), "parent": hex(&[31; 32]), "child": hex(&[2; 32]),
+        "commit_e": hex(&commit), "slot": hex(&slot),
+    });
+    let mut book = Book::new("epoch/child-suite-2", "child");
+    slot_cases(&mut book, &good, "child", &slot);
+    swapped_suites(&mut book, &good, &gcm(&key, b"", &[1; 32]));
+    book.settle();
+}
+
+fn swapped_suites(book: &mut Book, good: &Value, of_suite_1: &[u8]) {
+    let mut case = good.clone();
+    case["suite"] = 1.into();
+    book.object("read as suite 1", "refused", "the entry says which", &case);
+    case["suite"] = 2.into();
+    case["slot"] = hex(of_suite_1).into();
+    book.object("sealed as suite 1", "refused", "the entry says which", &case);
 }
 
 #[test]

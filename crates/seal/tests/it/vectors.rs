@@ -8,16 +8,18 @@ use strongroom_seal::keys::{
 };
 use strongroom_seal::keystore;
 use strongroom_seal::manifest::{ContentReader, Manifest, ManifestError, Need};
-use strongroom_seal::padding::{NoPadding, Padding, Padme};
+use strongroom_seal::padding::{Padding, Padme};
 use strongroom_seal::part::{self, Draft, Hedge, PartHeader};
 use strongroom_seal::phrase::{Phrase, PhraseError};
 use strongroom_seal::recovery::{RecoveryKey, open_record};
+use strongroom_seal::sealing::Sealing;
 use strongroom_seal::stream::{
     ArrivedChunk, ChunkError, ChunkRef, Cutter, Layout, Piece, open_chunk,
 };
 use strongroom_seal::suite::Suite;
 use strongroom_seal::wrap::{EpochGrant, Place, open_epoch};
 use strongroom_wire::cbor::CborError;
+use strongroom_wire::clear::{ConstantSize, PaddingRule};
 use strongroom_wire::ids::{AuthorKey, BucketId, ChunkId, EntryId, Thumbprint};
 
 use crate::golden::{Outcome, bytes, hex, run, unfold, unhex};
@@ -70,6 +72,7 @@ fn manifest_name(error: ManifestError) -> String {
     match error {
         ManifestError::Encoding(error) => cbor_name(error).to_owned(),
         ManifestError::Shape => "shape".to_owned(),
+        ManifestError::Padding => "padding".to_owned(),
         ManifestError::Chunk(error) => chunk_name(error),
         other => panic!("not an error of reading: {other}"),
     }
@@ -81,8 +84,24 @@ fn derivation(case: &Value) {
     assert_eq!(hex(&blake3::derive_key(&context, &input)), case["output"], "{}", case["name"]);
 }
 
+/// Of cases that do not say: suite 1.
+fn suite(case: &Value) -> Suite {
+    Suite::from_byte(case["suite"].as_u64().unwrap_or(1) as u8).unwrap()
+}
+
+/// As it stands in a genesis; 0: Padmé.
+fn padding(case: &Value) -> PaddingRule {
+    match case["padding"].as_u64().unwrap_or_default() {
+        0 => PaddingRule::Padme,
+        1 => PaddingRule::None,
+        2 => PaddingRule::PowerOfTwo,
+        n => PaddingRule::Constant(ConstantSize::from_bytes(1 << n).unwrap()),
+    }
+}
+
 fn sealed_part(case: &Value) -> Outcome {
     let suite = Suite::from_byte(number(case, "suite") as u8).map_err(refused)?;
+    let sealing = Sealing { suite, padding: padding(case) };
     let document = DocumentKey::from_secret_bytes(&array(case, "dk"));
     let header = PartHeader {
         nonce: Nonce(array(case, "nonce")),
@@ -90,17 +109,12 @@ fn sealed_part(case: &Value) -> Outcome {
         sealed_len: number(case, "sealed_len") as u32,
     };
     let (aad, sealed) = (blob(case, "aad"), blob(case, "sealed"));
-    let cbor = part::open(suite, &document, &header, &aad, &sealed).map_err(refused)?;
+    let cbor = part::open(sealing, &document, &header, &aad, &sealed).map_err(refused)?;
     assert_eq!(cbor[..], blob(case, "cbor"));
     // The product seals it to the very same bytes.
     let device = DeviceSecret::from_secret_bytes(&[12; 32]);
     let hedge = Hedge { device: &device, author: AuthorKey([13; 32]), seq: 7, random: [11; 32] };
-    let draft = if case["name"] == "not padded" {
-        Draft::new(&document, &cbor, &NoPadding, hedge)
-    } else {
-        Draft::new(&document, &cbor, &Padme, hedge)
-    };
-    let draft = draft.unwrap();
+    let draft = Draft::new(&document, &cbor, &sealing.padding, hedge).unwrap();
     assert_eq!(draft.header(), header, "{}", case["name"]);
     assert_eq!(draft.seal(suite, &aad).unwrap(), sealed, "{}", case["name"]);
     Ok(Vec::new())
@@ -114,18 +128,19 @@ fn chunk(case: &Value) -> Outcome {
     };
     let bytes = blob(case, "bytes");
     let plain = ArrivedChunk::check(reference.id, bytes.clone())
-        .and_then(|arrived| open_chunk(SUITE, &reference, arrived))
+        .and_then(|arrived| open_chunk(suite(case), &reference, arrived))
         .map_err(chunk_name)?;
     assert_eq!(plain, blob(case, "plain"));
     let device = DeviceSecret::from_secret_bytes(&[12; 32]);
-    let sealed = Piece::from_plaintext(0, plain).unwrap().seal(SUITE, &device, [11; 32]).unwrap();
+    let piece = Piece::from_plaintext(0, plain).unwrap();
+    let sealed = piece.seal(suite(case), &device, [11; 32]).unwrap();
     assert_eq!((sealed.reference.id, sealed.bytes), (reference.id, bytes));
     Ok(Vec::new())
 }
 
 fn layout(case: &Value) {
     let (size, padded) = (number(case, "size"), number(case, "padded"));
-    assert_eq!(Padme.padded_len(size), Some(padded));
+    assert_eq!(self::padding(case).padded_len(size), Some(padded), "{}", case["name"]);
     let layout = Layout { size, padded };
     assert_eq!(layout.chunks(), number(case, "chunks"));
     assert_eq!(layout.plain_len(layout.chunks() - 1) as u64, number(case, "last"));
@@ -180,7 +195,8 @@ fn content(case: &Value) -> Outcome {
 
 fn node(case: &Value) -> Outcome {
     let manifest = Manifest::decode(&blob(case, "manifest")).unwrap();
-    let mut reader = ContentReader::new(SUITE, manifest);
+    let sealing = Sealing { suite: suite(case), padding: padding(case) };
+    let mut reader = ContentReader::new(sealing, manifest).map_err(manifest_name)?;
     let index = number(case, "index");
     let Some(Need::Node(id)) = reader.need(index) else { panic!("no node is due") };
     let arrived = ArrivedChunk::check(id, blob(case, "chunk")).unwrap();
@@ -193,7 +209,7 @@ fn wrap(case: &Value) -> Outcome {
     let pair = AgreeSeed::from_secret_bytes(&array(case, "seed")).pair();
     let tag_key = TagKey::from_secret_bytes(&array(case, "tag_key"));
     let place =
-        Place { suite: SUITE, bucket: BucketId(array(case, "bucket")), n: number(case, "n") };
+        Place { suite: suite(case), bucket: BucketId(array(case, "bucket")), n: number(case, "n") };
     let (e, ck) = (Commitment(array(case, "commit_e")), Commitment(array(case, "commit_ck")));
     let wraps = [array(case, "wrap")];
     match open_epoch(place, &pair, Some(&tag_key), e, ck, &wraps).map_err(refused)? {
@@ -208,10 +224,10 @@ fn back(case: &Value) -> Outcome {
     let history = new.history(BucketId(array(case, "bucket")));
     let previous = EntryId(array(case, "previous"));
     let committed = Commitment(array(case, "commit_e"));
-    let opened = epoch::open_back(SUITE, &history, previous, committed, &array(case, "slot"));
+    let opened = epoch::open_back(suite(case), &history, previous, committed, &array(case, "slot"));
     let key = opened.map_err(refused)?;
     assert_eq!(key.to_secret_bytes()[..], blob(case, "key"));
-    let again = epoch::seal_back(SUITE, &history, previous, &key).unwrap();
+    let again = epoch::seal_back(suite(case), &history, previous, &key).unwrap();
     assert_eq!(again, array::<48>(case, "slot"));
     Ok(Vec::new())
 }
@@ -222,9 +238,9 @@ fn child(case: &Value) -> Outcome {
     let child = BucketId(array(case, "child"));
     let committed = Commitment(array(case, "commit_e"));
     let slots = [[7; 48], array(case, "slot")];
-    let key = epoch::open_child(SUITE, &parent, child, committed, &slots).map_err(refused)?;
+    let key = epoch::open_child(suite(case), &parent, child, committed, &slots).map_err(refused)?;
     assert_eq!(key.to_secret_bytes()[..], blob(case, "key"));
-    let again = epoch::seal_child(SUITE, &parent, child, &key).unwrap();
+    let again = epoch::seal_child(suite(case), &parent, child, &key).unwrap();
     assert_eq!(again, array::<48>(case, "slot"));
     Ok(Vec::new())
 }

@@ -2,8 +2,9 @@
 //! one request. Goes out: one batch, submitted, or a refusal that names the entry. Must not know:
 //! who carried them, or what they say.
 //!
-//! All or nothing. The order of the rules: already here → chain of its author → form and kind →
-//! clock → what it names is here → its author may → epoch not followed → chunks are here → quota.
+//! All or nothing. The order of the rules: already here → chain of its author → suite → form and
+//! kind → clock → what it names is here → its author may → epoch not followed → chunks are here →
+//! quota.
 
 mod references;
 
@@ -430,6 +431,9 @@ impl<'a> Judging<'a> {
         let genesis = header.kind == Kind::Genesis;
         if genesis && !self.founding {
             return Err(refuse(entry, ControlError::Bucket));
+        }
+        if !self.state.control.genesis().floors.admits(header.suite) {
+            return Err(invalid(entry, "is of a suite that is not in use in its bucket"));
         }
         // Whoever pulls gets entries in this order, and can use every prefix of it.
         if header.seq != tip.map_or(0, |tip| tip.seq + 1) {

@@ -15,5 +15,6 @@ mod lost;
 mod reading;
 mod records;
 mod replay;
+mod suites;
 mod together;
 mod walk;

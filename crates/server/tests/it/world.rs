@@ -169,11 +169,12 @@ pub struct Author {
     pub seq: u64,
     pub prev: EntryId,
     pub hlc: u64,
+    pub suite: u8,
 }
 
 impl Author {
     pub fn new(key: SigningKey, bucket: BucketId, epoch: EntryId, cap: CapabilityId) -> Self {
-        Self { key, bucket, epoch, cap, seq: 0, prev: EntryId::ZERO, hlc: 0 }
+        Self { key, bucket, epoch, cap, seq: 0, prev: EntryId::ZERO, hlc: 0, suite: 1 }
     }
 
     pub fn id(&self) -> AuthorKey {
@@ -185,7 +186,7 @@ impl Author {
         let wall = Hlc::new(now() * 1_000, 0).0;
         self.hlc = wall.max(self.hlc + 1);
         Header {
-            suite: 1,
+            suite: self.suite,
             bucket: self.bucket,
             document,
             kind,
@@ -274,12 +275,19 @@ pub fn epoch_clear(n: u64, prev: Vec<EntryId>) -> Clear {
 impl Bucket {
     /// Makes a bucket; nothing is sent.
     pub fn new() -> Self {
+        Self::of_suite(1, Floors::only(1))
+    }
+
+    /// One whose first entries and capabilities are of this suite, and whose genesis says this.
+    pub fn of_suite(suite: u8, floors: Floors) -> Self {
         let root_key = new_key();
         let mut root =
             Author::new(root_key.clone(), BucketId::ZERO, EntryId::ZERO, CapabilityId::ZERO);
+        root.suite = suite;
         let header = root.header(Kind::Genesis, DocumentTag::ZERO);
         let clear = Clear::Genesis(Genesis {
-            floors: Floors::suite_1(),
+            padding: strongroom_wire::clear::PaddingRule::Padme,
+            floors,
             root_key: public(&root_key),
             next_root: random(),
             ledger_keys: [0; 32],
@@ -298,6 +306,7 @@ impl Bucket {
         let target = Target::Bucket(id);
         let all = Claims::new(target, Actions::ALL, now() + 1_000_000, random())
             .for_holder(public(&member_key), Some(member))
+            .under_suite(suite)
             .with_depth(7);
         let first = issue(&all, &root_key);
         let device = Claims::new(target, Actions::ALL, now() + 900_000, random())
@@ -308,7 +317,7 @@ impl Bucket {
         header.parents = vec![epoch.id()];
         let entry = root.finish(header, &carries(&first), noise(200));
         let mut author = Author::new(author_key, id, epoch.id(), second.id());
-        author.hlc = root.hlc;
+        (author.hlc, author.suite) = (root.hlc, suite);
         let enrolment = author.enrols(&second, entry.id());
         let chain = chain_of(&[first, second]);
         let founding = vec![genesis, epoch, entry, enrolment];
@@ -339,7 +348,7 @@ impl Bucket {
             .with_depth(0);
         let second = issue(&first.attenuate(&claims).unwrap(), &self.member_key);
         let mut author = Author::new(key, self.id, self.author.epoch, second.id());
-        author.hlc = self.author.hlc;
+        (author.hlc, author.suite) = (self.author.hlc, self.author.suite);
         let entry = author.enrols(&second, self.founding[3].id());
         (author, chain_of(&[first, second]), entry)
     }

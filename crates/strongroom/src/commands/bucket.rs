@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use clap::Subcommand;
 use serde::Serialize;
 use strongroom_client::report::BucketInfo;
+use strongroom_client::sealing::{PaddingRule, Sealing, Suite};
 
 use crate::{
-    ask,
+    args, ask,
     exit::{Exit, Failure, Outcome},
     out::Out,
     session::Session,
@@ -28,6 +29,14 @@ enum Verb {
     Create {
         /// What to call it; only you see this
         label: String,
+        /// Cipher, for the bucket's life: 1 is AES-256-GCM; 2 is XChaCha20-Poly1305, faster on
+        /// devices without AES hardware
+        #[arg(long, value_name = "1|2", default_value = "1", value_parser = args::suite)]
+        suite: Suite,
+        /// How sizes are hidden, for the bucket's life: padme (6.25 % more at most), power-of-two
+        /// (up to twice) or constant:SIZE (whole multiples of SIZE, 64KiB to 1GiB)
+        #[arg(long, value_name = "RULE", default_value = "padme", value_parser = args::padding)]
+        padding: PaddingRule,
     },
     /// Call a bucket something else
     Label {
@@ -63,8 +72,9 @@ struct Exists {
 pub fn run(args: Args, session: &Session) -> Outcome {
     let out = &session.out;
     match args.verb {
-        Verb::Create { label } => {
-            let bucket = session.open()?.create_bucket(&label)?;
+        Verb::Create { label, suite, padding } => {
+            let sealing = Sealing { suite, padding };
+            let bucket = session.open()?.create_bucket_as(&label, sealing)?;
             // Quiet or not, scripts want the id.
             out.facts(&bucket, |to| writeln!(to, "{}", bucket.did))
         }
@@ -156,6 +166,12 @@ fn show(to: &mut dyn Write, out: &Out, bucket: &BucketInfo) -> io::Result<()> {
     table.row(["entries".to_owned(), count(bucket.entries)]);
     table.row(["members".to_owned(), count(bucket.members)]);
     table.row(["conflicts".to_owned(), count(bucket.conflicts)]);
+    let cipher = match bucket.suite {
+        2 => "2, XChaCha20-Poly1305",
+        _ => "1, AES-256-GCM",
+    };
+    table.row(["suite".to_owned(), cipher.to_owned()]);
+    table.row(["padding".to_owned(), bucket.padding.clone()]);
     write!(to, "{table}")?;
     if bucket.content.is_empty() {
         return Ok(());

@@ -15,6 +15,7 @@ mod provider;
 mod providers;
 mod recovery;
 mod restored;
+mod sealings;
 mod seen;
 mod shapes;
 mod terminal;

@@ -1,6 +1,8 @@
 //! Makes vectors/clear: the clear part of every kind.
 
-use strongroom_wire::clear::{Clear, Member, References, Revoke, RevokeTarget};
+use strongroom_wire::clear::{
+    Clear, ConstantSize, Member, PaddingRule, References, Revoke, RevokeTarget,
+};
 use strongroom_wire::entry::Kind;
 use strongroom_wire::ids::{
     AuthorKey, CapabilityId, ChunkId, DocumentTag, EntryId, MemberTag, PublicKey,
@@ -17,6 +19,41 @@ fn floors(generation: u64, suites: &[u64]) -> Vec<u8> {
     list(&[uint(generation), suites, uint(65_536), uint(3)])
 }
 
+/// How lengths are hidden stands behind the five fields, unless it is Padmé.
+#[test]
+fn genesis_with_padding() {
+    let mut genesis = genesis_clear();
+    let mut of = |padding, public| {
+        (genesis.padding, genesis.public) = (padding, public);
+        Clear::Genesis(genesis.clone()).encode()
+    };
+    let with = |public: bool, padding: Vec<u8>| {
+        let public = vec![if public { 0xf5 } else { 0xf4 }];
+        let (root, next) = (blob(&genesis_clear().root_key.0), blob(&[0x44; 32]));
+        list(&[floors(1, &[1]), root, next, blob(&[0; 32]), public, padding])
+    };
+    let constant = |bytes| PaddingRule::Constant(ConstantSize::from_bytes(bytes).unwrap());
+    Book::new("clear/genesis-padding", "clear genesis")
+        .case("power of two", "ok", "to powers of two", &of(PaddingRule::PowerOfTwo, false))
+        .case("64 KiB", "ok", "to whole multiples of 2^16", &of(constant(1 << 16), false))
+        .case("1 GiB", "ok", "to whole multiples of 2^30", &of(constant(1 << 30), false))
+        .case("none, public", "ok", "nothing is hidden", &of(PaddingRule::None, true))
+        .case("power of two, public", "ok", "hides more than it must", &{
+            of(PaddingRule::PowerOfTwo, true)
+        })
+        .case("none, private", "unknown", "true sizes of secrets", &with(false, uint(1)))
+        .case("Padmé said", "unknown", "one rule has one form: left out", &with(false, uint(0)))
+        .case("3", "unknown", "no such rule", &with(false, uint(3)))
+        .case("32 KiB", "unknown", "2^15 is below the least", &with(false, uint(15)))
+        .case("2 GiB", "unknown", "2^31 is above the most", &with(false, uint(31)))
+        .case("2^64", "unknown", "no shift wraps around", &with(false, uint(64)))
+        .case("largest number", "unknown", "no shift wraps around", &with(false, uint(u64::MAX)))
+        .case("null", "type", "what is left out is not there", &with(false, vec![NULL]))
+        .case("bytes", "type", "a number is due", &with(false, blob(&[2])))
+        .case("cut", "cut", "a sixth field is announced", &with(false, vec![]))
+        .settle();
+}
+
 #[test]
 fn genesis() {
     let good = Clear::Genesis(genesis_clear()).encode();
@@ -31,6 +68,9 @@ fn genesis() {
         .case("public", "ok", "anyone may read", &Clear::Genesis(public).encode())
         .case("two suites", "ok", "2 is allowed beside 1", &{
             with(floors(1, &[1, 2]), root.clone(), no.clone())
+        })
+        .case("suite 2 alone", "ok", "a bucket of XChaCha20-Poly1305", &{
+            with(floors(1, &[2]), root.clone(), no.clone())
         })
         .case("cut", "cut", "the last byte is missing", &good[..good.len() - 1])
         .case("trailing", "trailing", "a byte too many", &[&good[..], &[0]].concat())
@@ -53,6 +93,11 @@ fn genesis() {
             with(floors(1, &[1]), blob(&[1; 31]), no.clone())
         })
         .case("public as 1", "type", "true or false", &with(floors(1, &[1]), root, uint(1)))
+        .case("seven fields", "limit", "six are the most", &{
+            let mut fields = vec![floors(1, &[1]), blob(&[1; 32]), blob(&[0x44; 32])];
+            fields.extend([blob(&[0; 32]), vec![0xf4], uint(2), uint(2)]);
+            list(&fields)
+        })
         .case("four fields", "limit", "five are due", &list(&[uint(0), uint(0), uint(0), uint(0)]))
         .settle();
 }

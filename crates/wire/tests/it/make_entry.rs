@@ -91,7 +91,7 @@ fn broken_fields(book: &mut Book) {
     let cases: [(&str, &str, &str, usize, Vec<u8>); 22] = [
         ("suite in two bytes", "not canonical", "1 has a shorter form", 0, vec![0x18, 1]),
         ("suite 0", "unknown", "no such suite", 0, uint(0)),
-        ("suite 2", "unknown", "a suite this format number does not have", 0, uint(2)),
+        ("suite 3", "unknown", "a suite this format number does not have", 0, uint(3)),
         ("suite 256", "limit", "a suite is one byte", 0, uint(256)),
         ("suite -1", "type", "a negative number", 0, vec![0x20]),
         ("bucket of 31 bytes", "limit", "an id is 32 bytes", 1, blob(&[0xb0; 31])),

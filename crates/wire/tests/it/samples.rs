@@ -3,7 +3,7 @@
 
 use ed25519_dalek::{Signer, SigningKey};
 use strongroom_wire::cbor::Writer;
-use strongroom_wire::clear::{Clear, Epoch, Floors, Genesis, References};
+use strongroom_wire::clear::{Clear, Epoch, Floors, Genesis, PaddingRule, References};
 use strongroom_wire::entry::{Entry, Header, Hlc, Kind};
 use strongroom_wire::ids::{AuthorKey, BucketId, CapabilityId, DocumentTag, EntryId, PublicKey};
 
@@ -88,6 +88,7 @@ pub fn genesis_clear() -> Genesis {
         next_root: [0x44; 32],
         ledger_keys: [0; 32],
         public: false,
+        padding: PaddingRule::Padme,
     }
 }
 
