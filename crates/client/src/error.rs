@@ -42,6 +42,8 @@ pub struct Error {
     kind: ErrorKind,
     message: String,
     hint: Option<String>,
+    /// A provider let this device in no further.
+    unauthorized: bool,
 }
 
 /// The result of everything in this crate.
@@ -50,7 +52,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// Says what is wrong.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), hint: None }
+        Self { kind, message: message.into(), hint: None, unauthorized: false }
     }
 
     /// Says what to do.
@@ -102,6 +104,11 @@ impl Error {
     /// Its kind.
     pub const fn kind(&self) -> ErrorKind {
         self.kind
+    }
+
+    /// Whether a provider let this device in no further: a capability ended or was revoked.
+    pub(crate) const fn is_unauthorized(&self) -> bool {
+        self.unauthorized
     }
 
     /// What to do now.
@@ -208,7 +215,8 @@ impl From<RemoteError> for Error {
             (RemoteError::TooLarge { .. } | RemoteError::Protocol(_), _) => ErrorKind::Damaged,
             _ => ErrorKind::Other,
         };
-        let made = Self::new(kind, error.to_string());
+        let mut made = Self::new(kind, error.to_string());
+        made.unauthorized = error.problem() == Some(Problem::Unauthorized);
         match error.hint() {
             Some(hint) => made.with_hint(hint),
             None => made,

@@ -49,5 +49,6 @@ pub use place::Place;
 pub use progress::{Progress, Quiet, Stage};
 pub use put::{PutOptions, Source};
 pub use report::*;
+pub use strongroom_core::granting::Rights;
 pub use strongroom_core::rotation::Limits as EpochLimits;
 pub use vault::{Passphrase, Phrase, Shown, Unlock, Vault};

@@ -4,10 +4,12 @@
 //! Ids are in their text form, times in seconds since 1970, sizes in bytes.
 
 mod people;
+mod sharing;
 
 use serde::Serialize;
 
 pub use people::*;
+pub use sharing::*;
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -349,6 +351,8 @@ pub struct SyncReport {
     pub refused: Vec<Refused>,
     /// Documents of which a provider lost a part that this device has not either.
     pub lost: Vec<Refused>,
+    /// Buckets of others that are closed to this person by now.
+    pub closed: Vec<Refused>,
 }
 
 /// What `verify` found.

@@ -134,34 +134,12 @@ impl Card {
 
     /// As text that survives mail: it may be quoted, indented, wrapped again and surrounded.
     pub fn to_text(&self) -> String {
-        let body = Base64Unpadded::encode_string(&with_checksum(self.encode()));
-        let mut text = String::with_capacity(body.len() + body.len() / LINE_LEN + 128);
-        let _ = writeln!(text, "{BEGIN}");
-        let mut rest = body.as_str();
-        while !rest.is_empty() {
-            // The text is ASCII; a line may end anywhere.
-            let (line, after) = rest.split_at_checked(LINE_LEN).unwrap_or((rest, ""));
-            let _ = writeln!(text, "{line}");
-            rest = after;
-        }
-        let _ = writeln!(text, "{END}");
-        text
+        armour(BEGIN, END, self.encode())
     }
 
     /// Finds the one card in a text.
     pub fn from_text(text: &str) -> Result<Self, CardError> {
-        if text.len() > CARD_TEXT_LEN_MAX {
-            return Err(CardError::TooLong);
-        }
-        let (_, rest) = text.split_once(BEGIN).ok_or(CardError::None)?;
-        let (body, after) = rest.split_once(END).ok_or(CardError::Cut)?;
-        if body.contains(BEGIN) || after.contains(BEGIN) {
-            return Err(CardError::Several);
-        }
-        // `>` is how mail programs quote, and no character of base64.
-        let body: String = body.chars().filter(|c| !c.is_ascii_whitespace() && *c != '>').collect();
-        let bytes = Base64Unpadded::decode_vec(&body).map_err(|_| CardError::Character)?;
-        Self::decode(checked(&bytes)?)
+        Self::decode(&unarmour(BEGIN, END, text)?)
     }
 
     /// Verifies the log. The only way from a claim to something that may be pinned.
@@ -199,6 +177,38 @@ fn checksum(bytes: &[u8]) -> [u8; CHECK_LEN] {
     let mut check = [0; CHECK_LEN];
     blake3::Hasher::new().update(bytes).finalize_xof().fill(&mut check);
     check
+}
+
+/// Bytes as text that survives mail, between these two lines.
+pub(crate) fn armour(begin: &str, end: &str, bytes: Vec<u8>) -> String {
+    let body = Base64Unpadded::encode_string(&with_checksum(bytes));
+    let mut text = String::with_capacity(body.len() + body.len() / LINE_LEN + 128);
+    let _ = writeln!(text, "{begin}");
+    let mut rest = body.as_str();
+    while !rest.is_empty() {
+        // The text is ASCII; a line may end anywhere.
+        let (line, after) = rest.split_at_checked(LINE_LEN).unwrap_or((rest, ""));
+        let _ = writeln!(text, "{line}");
+        rest = after;
+    }
+    let _ = writeln!(text, "{end}");
+    text
+}
+
+/// Finds the one thing between these two lines in a text.
+pub(crate) fn unarmour(begin: &str, end: &str, text: &str) -> Result<Vec<u8>, CardError> {
+    if text.len() > CARD_TEXT_LEN_MAX {
+        return Err(CardError::TooLong);
+    }
+    let (_, rest) = text.split_once(begin).ok_or(CardError::None)?;
+    let (body, after) = rest.split_once(end).ok_or(CardError::Cut)?;
+    if body.contains(begin) || after.contains(begin) {
+        return Err(CardError::Several);
+    }
+    // `>` is how mail programs quote, and no character of base64.
+    let body: String = body.chars().filter(|c| !c.is_ascii_whitespace() && *c != '>').collect();
+    let bytes = Base64Unpadded::decode_vec(&body).map_err(|_| CardError::Character)?;
+    checked(&bytes).map(<[u8]>::to_vec)
 }
 
 fn with_checksum(mut bytes: Vec<u8>) -> Vec<u8> {

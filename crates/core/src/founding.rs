@@ -116,6 +116,7 @@ pub fn found(
             proof: None,
             tag_key: Some(TagKey::from_secret_bytes(&tag_key.to_secret_bytes())),
             rights: "controller".to_owned(),
+            card: None,
         };
         let carried = member_chain.capabilities();
         let mut header = control_header(bucket, Kind::Member, &[epoch.id()], hlc);
@@ -138,6 +139,7 @@ pub fn found(
         tag,
         heads: &[root_entry.id()],
         clock: hlc,
+        accepts: None,
     };
     let enrolled = enrol(&enrolment, &under, rng)?;
     let mut entries: Vec<_> =
@@ -176,6 +178,15 @@ pub struct Enrolment<'a> {
     pub heads: &'a [EntryId],
     /// The newest clock seen in the bucket.
     pub clock: Hlc,
+    /// For the first author of somebody who was invited.
+    pub accepts: Option<Accepts>,
+}
+
+/// What goes with an acceptance.
+#[derive(Debug, Clone)]
+pub struct Accepts {
+    /// The new member's card, without a name.
+    pub card: Vec<u8>,
 }
 
 /// A new author.
@@ -198,6 +209,9 @@ pub fn enrol(
     let founder = enrolment.founder;
     let author: AuthorSigningKey = founder.secret.author(under.bucket, enrolment.instance);
     let capability = author_capability(enrolment, &author, rng)?;
+    // Who accepts carries the member key it took, and from there to its author.
+    let taken = enrolment.accepts.as_ref().and_then(|_| enrolment.chain.last().cloned());
+    let carried: Vec<Capability> = taken.into_iter().chain([capability.clone()]).collect();
     let body = MemberBody {
         principal: founder.principal,
         proof: Some(DeviceProof {
@@ -212,6 +226,7 @@ pub fn enrol(
         }),
         tag_key: None,
         rights: "device".to_owned(),
+        card: enrolment.accepts.as_ref().map(|accepts| accepts.card.clone()),
     };
     let mut parents = enrolment.heads.to_vec();
     parents.sort_unstable();
@@ -220,7 +235,7 @@ pub fn enrol(
         kind: Kind::Member,
         parents,
         generation: 0,
-        clear: member_clear(std::slice::from_ref(&capability)),
+        clear: member_clear(&carried),
         plain: body.encode().to_vec(),
     };
     let writer = Author { device: founder.secret, key: &author, capability: capability.id() };

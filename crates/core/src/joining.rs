@@ -15,6 +15,7 @@ use strongroom_wire::clear::{Clear, Epoch};
 use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::ids::{EntryId, PrincipalId};
 
+use crate::card::Card;
 use crate::keyring::{EntryOpenError, Keyring};
 use crate::parts::{EpochBody, MemberBody};
 
@@ -51,6 +52,42 @@ pub fn epoch_key(
 struct Known<'a> {
     entry: &'a Verified<Entry>,
     clear: Epoch,
+}
+
+/// Adds the keys of epochs in which this member was let in: its wrap stands in the member entry.
+/// `log`: epochs and member entries. Then walks back from there, like [`open_epochs`].
+pub fn open_granted(
+    keyring: &mut Keyring,
+    log: &[Verified<Entry>],
+    pair: &KemPair,
+    tag_key: &TagKey,
+) {
+    let known: BTreeMap<EntryId, Known<'_>> = log
+        .iter()
+        .filter(|entry| entry.header().kind == Kind::Epoch)
+        .filter_map(|entry| Some((entry.id(), Known { entry, clear: epoch_clear(entry).ok()? })))
+        .collect();
+    for entry in log.iter().filter(|entry| entry.header().kind == Kind::Member) {
+        let id = entry.header().epoch;
+        let Some(epoch) = known.get(&id).filter(|_| !keyring.has(&id)) else { continue };
+        let Ok(Clear::Member(member)) = Clear::decode(Kind::Member, entry.clear()) else {
+            continue;
+        };
+        let Some(wrap) = member.wrap else { continue };
+        let (bucket, n) = (entry.header().bucket, epoch.clear.n);
+        // Others' wraps cost nothing.
+        if wrap.first_chunk::<16>() != Some(&tag_key.wrap_tag(bucket, n)) {
+            continue;
+        }
+        let Ok(suite) = keyring.admit(epoch.entry.header().suite) else { continue };
+        let place = Place { suite, bucket, n };
+        let (e, ck) = (Commitment(epoch.clear.commit_e), Commitment(epoch.clear.commit_ck));
+        let opened = open_epoch(place, pair, Some(tag_key), e, ck, &[*wrap]);
+        if let Ok(EpochGrant::Epoch(key)) = opened {
+            keyring.add(id, key);
+            walk_back(keyring, &known, vec![id]);
+        }
+    }
 }
 
 /// Adds to the keyring every epoch of these that this member can open. The newest is opened by the
@@ -117,8 +154,10 @@ pub struct MemberFacts {
     pub body: MemberBody,
 }
 
-/// Opens a member entry. Refuses one that hides a principal under another's tag (attack A53), and
-/// one that enrols an author without the proof of its device (attack A16).
+/// Opens a member entry. Refuses one that hides a principal under another's tag (attack A53), one
+/// that enrols an author without the proof of its device (attack A16), and an acceptance by a
+/// device that the invited one's key log does not name: the granter knows the invite key, and could
+/// take it himself (attack A46).
 pub fn member_facts(
     keyring: &Keyring,
     name_key: &NameKey,
@@ -151,7 +190,37 @@ pub fn member_facts(
             .map_err(|_| refused())?;
         }
     }
+    if clear.capabilities.len() > 1 && !accepts_itself(&body) {
+        return Err(refused());
+    }
     Ok(MemberFacts { entry: entry.id(), body })
+}
+
+/// Whether the device that accepts is one of the principal's own, by the card it brings.
+fn accepts_itself(body: &MemberBody) -> bool {
+    let card = body.card.as_deref().and_then(|bytes| Card::decode(bytes).ok());
+    let log = card.and_then(|card| card.verify().ok());
+    let device = body.proof.as_ref().map(|proof| proof.device);
+    log.zip(device).is_some_and(|(log, device)| {
+        log.principal() == body.principal && log.device(&device).is_some()
+    })
+}
+
+/// Member entries of these that prove not what they say. What cannot be opened is not judged.
+pub fn doubtful<'e>(
+    keyring: &Keyring,
+    names: &NameKey,
+    entries: impl IntoIterator<Item = &'e Verified<Entry>>,
+) -> Vec<EntryId> {
+    let members = entries.into_iter().filter(|entry| entry.header().kind == Kind::Member);
+    let lies = |entry: &&Verified<Entry>| {
+        let said = member_facts(keyring, names, entry);
+        !matches!(
+            said,
+            Ok(_) | Err(EntryOpenError::NoKey | EntryOpenError::Purged | EntryOpenError::NoGenesis)
+        )
+    };
+    members.filter(lies).map(|entry| entry.id()).collect()
 }
 
 /// Whether a member entry is by a device of this principal.

@@ -14,6 +14,8 @@ pub mod checkpoint;
 pub mod contact;
 pub mod document;
 pub mod founding;
+pub mod granting;
+pub mod invitation;
 pub mod joining;
 pub mod keylog;
 pub mod keyring;

@@ -10,6 +10,8 @@ use strongroom_wire::ids::{MemberTag, PrincipalId, PublicKey};
 use strongroom_wire::limits::EPOCH_WRAPS_MAX;
 use zeroize::Zeroizing;
 
+/// Bytes of a card in a sealed part: it must leave room for the rest.
+const CARD_LEN_MAX: usize = 60_000;
 /// UTF-8 bytes of a reason or of rights in words.
 const WORDS_LEN_MAX: usize = 1_024;
 
@@ -73,13 +75,17 @@ pub struct MemberBody {
     pub tag_key: Option<TagKey>,
     /// For people: what it allows.
     pub rights: String,
+    /// The member's key log, as a card without a name; present where somebody accepts, so that
+    /// others can make epochs for him.
+    pub card: Option<Vec<u8>>,
 }
 
 impl MemberBody {
     /// The canonical bytes.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut w = Writer::with_capacity(256);
-        w.array(4).bytes(&self.principal.0);
+        // Without a card there are four fields: so there is one spelling of each.
+        w.array(if self.card.is_some() { 5 } else { 4 }).bytes(&self.principal.0);
         w.option(self.proof.as_ref(), |w, proof| {
             w.array(3).bytes(&proof.device.0).uint(u64::from(proof.instance));
             w.bytes(&proof.signature);
@@ -88,13 +94,19 @@ impl MemberBody {
             w.bytes(&*key.to_secret_bytes());
         });
         w.text(&self.rights);
+        if let Some(card) = &self.card {
+            w.bytes(card);
+        }
         Zeroizing::new(w.into_bytes())
     }
 
     /// Reads the canonical bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
         let mut r = Reader::new(bytes);
-        r.array_exact(4)?;
+        let fields = r.array(5)?;
+        if fields < 4 {
+            return Err(CborError::Unknown);
+        }
         let body = Self {
             principal: PrincipalId(r.bytes_exact()?),
             proof: r.option(|r| {
@@ -107,6 +119,7 @@ impl MemberBody {
             })?,
             tag_key: r.option(|r| r.bytes_exact().map(|key| TagKey::from_secret_bytes(&key)))?,
             rights: r.text(WORDS_LEN_MAX)?.to_owned(),
+            card: if fields == 5 { Some(r.bytes(CARD_LEN_MAX)?.to_vec()) } else { None },
         };
         r.end()?;
         Ok(body)

@@ -129,7 +129,10 @@ pub fn who_is_out_stays_out(world: &World) -> Broken {
         for target in world.revoked(revoke) {
             for late in revoke + 1..world.entries.len() {
                 let entry = &world.entries[late];
-                if entry.honest || !world.counts(&world.rules, late) {
+                // A revoke by who had seen that he is out must have no effect either.
+                let acts = world.rules.stands(&entry.id)
+                    && world.rules.is_past(&world.entries[revoke].id, &entry.id);
+                if entry.honest || !(acts || world.counts(&world.rules, late)) {
                     continue;
                 }
                 if let Some(how) = uses(world, entry, late, *target, by, revoke) {

@@ -7,6 +7,7 @@ use clap::{
     Args, Parser, Subcommand,
     builder::styling::{AnsiColor, Styles},
 };
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use strongroom_client::place::Place;
 use strongroom_client::sealing::{ConstantSize, PaddingRule, Suite};
 
@@ -71,6 +72,10 @@ pub enum Command {
     Bucket(commands::bucket::Args),
     Id(commands::id::Args),
     Contact(commands::contact::Args),
+    Grant(commands::grant::Args),
+    Grants(commands::grants::Args),
+    Accept(commands::accept::Args),
+    Revoke(commands::revoke::Args),
     Sync(commands::sync::Args),
     Status(commands::status::Args),
     Verify(commands::verify::Args),
@@ -147,6 +152,19 @@ pub fn seconds(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).filter(|&secs| secs > 0).ok_or_else(wrong)
 }
 
+/// For clap: `2027-01-31` (to the end of that day here), `30d`, `8h`. In seconds since 1970.
+pub fn until(text: &str) -> Result<u64, String> {
+    if let Ok(span) = seconds(text) {
+        let now = Timestamp::now().as_second();
+        return Ok(u64::try_from(now).unwrap_or(0).saturating_add(span));
+    }
+    let wrong = || format!("`{text}` is no time: write 2027-01-31, or 30d, 8h");
+    let day: Date = text.parse().map_err(|_| wrong())?;
+    let end = day.tomorrow().and_then(|next| next.to_zoned(TimeZone::system()));
+    let end = end.map_err(|_| wrong())?.timestamp().as_second();
+    u64::try_from(end).map_err(|_| wrong())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -186,6 +204,10 @@ mod tests {
         assert_eq!(seconds("15m"), Ok(900));
         for wrong in ["", "0", "m", "1w", "-1"] {
             assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+        assert!(until("1h").unwrap() < until("2037-01-31").unwrap());
+        for wrong in ["", "tomorrow", "2027-02-30", "31.1.2027"] {
+            assert!(until(wrong).is_err(), "{wrong}");
         }
     }
 }

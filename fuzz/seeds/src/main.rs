@@ -50,6 +50,7 @@ const READERS: [(&str, &str, Option<u8>); 68] = [
     ("pointer", "card", Some(2)),
     ("pointer text", "card", Some(3)),
     ("contact", "card", Some(4)),
+    ("invitation", "invitation", Some(0)),
     ("path", "names", None),
     ("name", "names", None),
     ("key store", "key_store", Some(0)),

@@ -10,7 +10,7 @@ use strongroom_core::writer::{Planned, Under};
 use strongroom_seal::identity::AuthorSigningKey;
 use strongroom_seal::keys::{EpochKey, NameKey};
 use strongroom_seal::sealing::Sealing;
-use strongroom_wire::capability::{Capability, CapabilityChain};
+use strongroom_wire::capability::{Action, Capability, CapabilityChain};
 use strongroom_wire::clear::{Clear, References};
 use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::ids::{CapabilityId, DocumentTag, EntryId};
@@ -72,13 +72,27 @@ impl Bucket {
         Ok(Self { record, keyring, names, author })
     }
 
-    /// Refuses a bucket that was deactivated.
+    /// Refuses a bucket that was deactivated, or that this person may only read.
     pub(crate) fn writable(&self) -> Result<()> {
+        if self.reads_only() {
+            let what = format!("you may read {}, and not write to it", self.record.label);
+            return Err(Error::new(ErrorKind::Refused, what)
+                .with_hint("ask whoever let you in; `strongroom grants` shows who"));
+        }
         if !self.record.deactivated {
             return Ok(());
         }
         let what = format!("the bucket {} is deactivated: it can be read only", self.record.label);
         Err(Error::new(ErrorKind::Refused, what))
+    }
+
+    /// Whether this person may read only, by the capability of this device, or of the person where
+    /// the device has none yet.
+    pub(crate) fn reads_only(&self) -> bool {
+        let own = Some(&self.record.author_capability).filter(|it| !it.is_empty());
+        let capability = own.or(self.record.member_chain.last());
+        let capability = capability.and_then(|bytes| Capability::decode(bytes).ok());
+        capability.is_some_and(|it| !it.claims().actions.contains(Action::Write))
     }
 
     /// Its number in the replica.
@@ -89,6 +103,11 @@ impl Bucket {
     /// The capability this device writes with.
     pub fn capability(&self) -> CapabilityId {
         capability_id(&self.record.author_capability)
+    }
+
+    /// Whether this vault brought the bucket to its provider: its root key let this member in.
+    pub const fn is_hosted_by_us(&self) -> bool {
+        self.record.member_chain.len() <= 1
     }
 
     /// From the root key to this device's author: what requests show.

@@ -239,6 +239,19 @@ impl Vault {
         }
     }
 
+    /// A contact by its principal, if it is one.
+    pub(crate) fn contact_of(&self, principal: PrincipalId) -> Result<Option<ContactInfo>> {
+        let all = self.pinned(&self.vault_bucket()?)?;
+        let is = |one: &&Contact| !one.record.removed && one.record.pin.principal == principal;
+        Ok(all.iter().find(is).map(|one| info(one, &all)))
+    }
+
+    /// The key log of a principal, if it is pinned.
+    pub(crate) fn pinned_log(&self, principal: PrincipalId) -> Result<Option<KeyLog>> {
+        let all = self.pinned(&self.vault_bucket()?)?;
+        Ok(all.into_iter().find(|one| one.record.pin.principal == principal).map(|it| it.log))
+    }
+
     fn info_of(&self, vault: &Bucket, principal: PrincipalId) -> Result<ContactInfo> {
         let all = self.pinned(vault)?;
         let one = all.iter().find(|one| one.record.pin.principal == principal);

@@ -109,10 +109,22 @@ impl Vault {
         session: &Session,
         progress: &dyn Progress,
     ) -> Result<Exchanged> {
+        let done = self.exchange_both(bucket, record, session, progress);
+        let hosted = bucket.is_hosted_by_us();
+        done.map_err(|e| if hosted { e } else { closed_to_you(&bucket.record.label, e) })
+    }
+
+    fn exchange_both(
+        &self,
+        bucket: &mut Bucket,
+        record: &RemoteRecord,
+        session: &Session,
+        progress: &dyn Progress,
+    ) -> Result<Exchanged> {
         let mut done = Exchanged::default();
         let mut state = self.sync_state(bucket, record)?;
         let (mut again, mut from_start) = (false, false);
-        let (mut refused, mut looking) = (false, false);
+        let (mut refused, mut looking, mut stale) = (false, false, false);
         let mut repeated = 0_u64;
         let mut lost = Lost::default();
         loop {
@@ -127,8 +139,12 @@ impl Vault {
             let frames = match asked {
                 // Perhaps this device was brought back from a backup, and wrote again where it had
                 // written before: look at what is there before anything is said.
-                Err(error) if sent > 0 && !refused && refuses_entry(&error) => {
-                    (refused, looking) = (true, true);
+                // Or somebody was taken out meanwhile, and what was sealed before this device heard
+                // of it must be sealed again without him.
+                Err(error)
+                    if sent > 0 && !refused && (refuses_entry(&error) || is_stale(&error)) =>
+                {
+                    (refused, looking, stale) = (true, true, is_stale(&error));
                     continue;
                 }
                 Err(error) => {
@@ -159,11 +175,15 @@ impl Vault {
             };
             done.received += received;
             if std::mem::take(&mut looking) && bucket.record.instance == instance {
+                let before = state.pushed;
+                (state.cursor, state.pushed) = (None, 0);
+                if std::mem::take(&mut stale) {
+                    self.seal_unsent_again(bucket, before)?;
+                    continue;
+                }
                 // The provider was set back, and lacks what this follows: everything, once. What is
                 // refused then is refused.
                 from_start = true;
-                state.cursor = None;
-                state.pushed = 0;
                 continue;
             }
             // With the chunks that went before.
@@ -209,6 +229,29 @@ impl Vault {
             state.synced = self.clock.now_secs();
             self.put_sync_state(bucket, record, &state)?;
             return Ok(done);
+        }
+    }
+
+    /// Takes in what is new at a provider, and sends nothing.
+    pub(crate) fn look(
+        &self,
+        bucket: &mut Bucket,
+        record: &RemoteRecord,
+        session: &Session,
+    ) -> Result<()> {
+        let mut state = self.sync_state(bucket, record)?;
+        loop {
+            let all = SyncState { pushed: self.replica.tip(bucket.no())?.last_no, ..state };
+            let ((body, _), ..) = self.push_body(bucket, &all, &Lost::default())?;
+            let frames = self.runtime()?.block_on(session.exchange(bucket.record.id, body))?;
+            let answer = read_answer(frames)?;
+            let pushed = state.pushed;
+            self.take_in(bucket, answer.entries, &mut state, pushed)?;
+            state.cursor = answer.cursor;
+            self.put_sync_state(bucket, record, &state)?;
+            if !answer.more {
+                return Ok(());
+            }
         }
     }
 
@@ -288,12 +331,16 @@ impl Vault {
 
     /// Others' entries from more than a day ahead are kept here and sent to nobody: a provider
     /// takes none, and would refuse with them what comes beside them. All entries of a transaction
-    /// have one time, so a run still ends in its signature.
+    /// have one time, so a run still ends in its signature. Who may only read sends what is about
+    /// himself, each of which is signed.
     fn leave_out_future(&self, bucket: &Bucket, entries: &mut Vec<Vec<u8>>) -> Result<()> {
         let horizon = self.clock.horizon();
         let own = bucket.author.author();
         let mut result = Ok(());
+        let reads = bucket.reads_only();
+        let about_itself = |kind| matches!(kind, Kind::Member | Kind::Revoke | Kind::Checkpoint);
         entries.retain(|bytes| match header_of(bytes) {
+            Ok((header, _)) if reads => header.author == own && about_itself(header.kind),
             Ok((header, _)) => header.author == own || header.hlc <= horizon,
             Err(error) => {
                 result = Err(error);
@@ -472,12 +519,28 @@ fn refuses_entry(error: &RemoteError) -> bool {
     matches!(error.problem(), Some(Problem::InvalidEntry | Problem::Conflict))
 }
 
+/// Whether a provider refused what was sealed under an epoch that somebody can still open who was
+/// taken out.
+fn is_stale(error: &RemoteError) -> bool {
+    error.problem() == Some(strongroom_wire::problem::Problem::StaleEpoch)
+}
+
 /// What a person is told of a provider that had lost what it had.
 pub(crate) fn loss(url: &str, bucket: &str) -> String {
     format!(
         "the provider {url} had lost or hidden entries of {bucket} that it had before; everything \
          was compared from the start, and the entries are there again"
     )
+}
+
+/// What a person is told whose access to somebody else's bucket ended.
+pub(crate) fn closed_to_you(bucket: &str, error: Error) -> Error {
+    if !error.is_unauthorized() {
+        return error;
+    }
+    let what = format!("{bucket} is closed to you: you were taken out of it, or your time is over");
+    Error::new(ErrorKind::Refused, what)
+        .with_hint("what you had is still here; whoever shared it can invite you again")
 }
 
 fn add_traffic(state: &mut SyncState, remote: &Remote) {

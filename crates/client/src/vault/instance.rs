@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use strongroom_core::document::Metadata;
-use strongroom_core::founding::{Enrolled, Enrolment, enrol};
+use strongroom_core::founding::{Accepts, Enrolled, Enrolment, enrol};
 use strongroom_core::keyring::Keyring;
 use strongroom_core::writer::{Planned, seal_transaction};
 use strongroom_seal::identity::MemberSigningKey;
@@ -54,9 +54,21 @@ impl Vault {
             tag: bucket.names.member_tag(self.secrets.principal),
             heads: &standing.control.parents(),
             clock,
+            accepts: self.acceptance(bucket, standing)?,
         };
         enrol(&enrolment, &bucket.under(standing.epoch_to_join(bucket)?)?, &mut SystemRng)
             .map_err(|e| Error::new(ErrorKind::Other, e.to_string()))
+    }
+
+    /// What goes with this device's first entry if nobody has accepted the invitation yet.
+    fn acceptance(&self, bucket: &Bucket, standing: &Standing) -> Result<Option<Accepts>> {
+        let chain = bucket.member_chain()?;
+        let [.., invite, taken] = chain.capabilities() else { return Ok(None) };
+        let carried = standing.control.capability(&taken.id()).is_some();
+        if carried || !invite.claims().caveats.accept {
+            return Ok(None);
+        }
+        Ok(Some(Accepts { card: self.own_log()?.0.card(None).encode() }))
     }
 
     /// Retires this device's author in a bucket and enrols the next. The bucket must be locked.
@@ -113,6 +125,25 @@ impl Vault {
         Ok(holds.then_some(first))
     }
 
+    /// Writes again what no provider has taken of this device's entries after number `sent`: it was
+    /// sealed for somebody who was taken out meanwhile, or by an author who was. Who may only read
+    /// any more has nothing to write: it is let go, and told. Gives whether there was anything.
+    pub(crate) fn seal_unsent_again(&self, bucket: &mut Bucket, sent: u64) -> Result<bool> {
+        let _lock = self.replica.lock_bucket(bucket.no())?;
+        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+            *bucket = Bucket::open(record, self)?;
+        }
+        let author = bucket.author.author();
+        for no in sent + 1..=self.replica.tip(bucket.no())?.last_no {
+            let entry = self.replica.entry(bucket.no(), no)?;
+            if entry.header().author == author {
+                self.rewrite_own(bucket, entry.header().seq)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn all_entries(&self, bucket: &Bucket) -> Result<Vec<Verified<Entry>>> {
         let last = self.replica.tip(bucket.no())?.last_no;
         (1..=last).map(|no| self.replica.entry(bucket.no(), no)).collect()
@@ -141,7 +172,7 @@ impl Vault {
                 intake.add(Taken { entry, facts, stamp: None, counts }, false)?;
             }
         }
-        let standing = Standing::of(&log, self.followed(intake.tip().position.clock))?;
+        let standing = Standing::of(bucket, &log, self.followed(intake.tip().position.clock))?;
         // An epoch that nobody has heard of goes with the entry that made it: what it sealed is
         // opened with its key once more, and sealed under one that stays.
         let dropped: Vec<Verified<Entry>> =
@@ -152,6 +183,10 @@ impl Vault {
         bucket.record.current_epoch = standing.only_epoch(bucket);
         let epoch = standing.epoch_to_join(bucket)?;
         self.enrol_next(bucket, &standing, &mut intake)?;
+        if bucket.writable().is_err() && !again.is_empty() {
+            again.clear();
+            self.note(bucket.no(), let_go(&bucket.record.label))?;
+        }
         let heads = vec![intake.tip().position.prev];
         let again_under = Again { keyring: &before.keyring, epoch, heads: &heads };
         let mut renamed = HashMap::new();
@@ -217,4 +252,12 @@ impl Vault {
         let sealed = sealed.ok_or_else(|| Error::new(ErrorKind::Other, "nothing was sealed"))?;
         Ok((sealed, facts))
     }
+}
+
+/// What a person is told whose last changes nobody took.
+fn let_go(bucket: &str) -> String {
+    format!(
+        "what this device wrote to {bucket} after you were taken out was taken by nobody and is \
+         not there any more; you may only read now"
+    )
 }

@@ -17,11 +17,18 @@ impl Vault {
     /// The control log as this replica has it; `None` before the genesis is here.
     pub(crate) fn control(&self, bucket: &Bucket) -> Result<Option<Control>> {
         let mut control: Option<Control> = None;
-        for entry in self.control_entries(bucket)? {
+        let log = self.control_entries(bucket)?;
+        let doubtful = joining::doubtful(&bucket.keyring, &bucket.names, &log);
+        for entry in log {
             let damaged = |e| Error::damaged(format!("the control log on this device: {e}"));
             match &mut control {
                 None => control = Some(Control::new(&entry).map_err(damaged)?),
                 Some(control) => control.insert(&entry).map_err(damaged)?,
+            }
+        }
+        if let Some(control) = &mut control {
+            for id in &doubtful {
+                control.doubt(id);
             }
         }
         Ok(control)
@@ -57,7 +64,11 @@ impl Vault {
         };
         if header.kind.is_control() {
             log.insert(entry).map_err(refuse)?;
-            self.take_control(bucket, log.is_deactivated(), entry)?;
+            for id in joining::doubtful(&bucket.keyring, &bucket.names, [entry]) {
+                // It stays, because others name it, and counts for nothing.
+                log.doubt(&id);
+            }
+            self.take_control(bucket, log.is_deactivated(), entry);
             return Ok((None, true));
         }
         match log.judge(header) {
@@ -83,12 +94,7 @@ impl Vault {
         super::verify::references_match(entry, &body).is_ok().then_some(body)
     }
 
-    fn take_control(
-        &self,
-        bucket: &mut Bucket,
-        deactivated: bool,
-        entry: &Verified<Entry>,
-    ) -> Result<()> {
+    fn take_control(&self, bucket: &mut Bucket, deactivated: bool, entry: &Verified<Entry>) {
         match entry.header().kind {
             Kind::Epoch => {
                 // The first says what the name key is for good. One that says otherwise is not
@@ -102,14 +108,8 @@ impl Vault {
                 }
             }
             Kind::Member => {
-                let facts = joining::member_facts(&bucket.keyring, &bucket.names, entry);
-                let facts = facts.map_err(|_| {
-                    Error::damaged(format!(
-                        "the provider sent {}, a member entry whose sealed part does not match",
-                        entry.id()
-                    ))
-                })?;
-                if let Some(key) = &facts.body.tag_key
+                if let Ok(facts) = joining::member_facts(&bucket.keyring, &bucket.names, entry)
+                    && let Some(key) = &facts.body.tag_key
                     && facts.body.principal == self.secrets.principal
                 {
                     bucket.record.tag_key = key.to_secret_bytes();
@@ -118,7 +118,6 @@ impl Vault {
             Kind::Revoke => bucket.record.deactivated = deactivated,
             _ => {}
         }
-        Ok(())
     }
 }
 

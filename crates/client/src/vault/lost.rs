@@ -168,6 +168,9 @@ impl Vault {
     /// Opens a bucket again at a provider that had it and does not know it any more: one that was
     /// brought back from a backup made before the bucket. Gives whether it did.
     pub(super) fn reopened(&self, bucket: &Bucket, record: &RemoteRecord) -> Result<bool> {
+        if !bucket.is_hosted_by_us() {
+            return Ok(false);
+        }
         let remote = self.remote(record)?;
         let session = self.vault_session(&remote, record)?;
         let holdings = self.runtime()?.block_on(session.holdings())?;

@@ -242,7 +242,7 @@ impl Vault {
         Ok(joined)
     }
 
-    fn keep_bucket(&self, document: &BucketDocument) -> Result<BucketRecord> {
+    pub(crate) fn keep_bucket(&self, document: &BucketDocument) -> Result<BucketRecord> {
         let _lock = self.replica.lock("meta")?;
         let mut meta = self.replica.meta()?;
         let made = BucketRecord {

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 
 use strongroom_core::joining;
 use strongroom_core::rotation::{
-    Choice, Limits, Recipient, Renewal, RotationError, Use, choose, current, seal_renewing,
+    Choice, Limits, Renewal, RotationError, Use, choose, current, seal_renewing,
 };
 use strongroom_core::writer::{Planned, seal_transaction};
 use strongroom_seal::keys::TagKey;
@@ -21,11 +21,12 @@ use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::ids::EntryId;
 
 use super::frames::header_of;
+use super::removal::Recipients;
 use super::{Bucket, Vault};
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
 use crate::random::SystemRng;
-use crate::replica::index::Intake;
+use crate::replica::index::{Intake, Taken};
 use crate::replica::keys;
 use crate::replica::rows::BucketRecord;
 use crate::report::EpochInfo;
@@ -39,9 +40,12 @@ pub(crate) struct Standing {
 impl Standing {
     /// From control entries in the order they came, all of which count.
     pub(crate) fn of<'e>(
+        bucket: &Bucket,
         entries: impl IntoIterator<Item = &'e Verified<Entry>>,
         horizon: Hlc,
     ) -> Result<Self> {
+        let entries: Vec<_> = entries.into_iter().collect();
+        let doubtful = joining::doubtful(&bucket.keyring, &bucket.names, entries.iter().copied());
         let mut standing: Option<Self> = None;
         let damaged = |e| Error::damaged(format!("the control log on this device: {e}"));
         for entry in entries.into_iter().filter(|entry| entry.header().hlc <= horizon) {
@@ -53,6 +57,11 @@ impl Standing {
             standing.control.insert(entry).map_err(damaged)?;
             if entry.header().kind == Kind::Epoch {
                 standing.epochs.push(entry.clone());
+            }
+        }
+        if let Some(standing) = &mut standing {
+            for id in &doubtful {
+                standing.control.doubt(id);
             }
         }
         standing.ok_or_else(|| {
@@ -121,7 +130,7 @@ impl Vault {
     /// What this device has seen of a bucket's control log.
     pub(crate) fn standing(&self, bucket: &Bucket) -> Result<Standing> {
         let clock = self.replica.tip(bucket.no())?.position.clock;
-        Standing::of(&self.control_entries(bucket)?, self.followed(clock))
+        Standing::of(bucket, &self.control_entries(bucket)?, self.followed(clock))
     }
 
     /// Up to when the control log is followed: a day ahead, or what was followed already. A device
@@ -133,8 +142,10 @@ impl Vault {
     /// Finds the keys of new epochs: of the newest by this person's wrap, of the others by its back
     /// keys.
     pub(super) fn open_epochs(&self, bucket: &mut Bucket, log: &[Verified<Entry>]) -> Result<()> {
+        let opens =
+            |entry: &&Verified<Entry>| matches!(entry.header().kind, Kind::Epoch | Kind::Member);
         let is_epoch = |entry: &&Verified<Entry>| entry.header().kind == Kind::Epoch;
-        let mut epochs: Vec<_> = log.iter().filter(is_epoch).cloned().collect();
+        let mut epochs: Vec<_> = log.iter().filter(opens).cloned().collect();
         if epochs.is_empty() {
             return Ok(());
         }
@@ -142,8 +153,11 @@ impl Vault {
         let held = self.control_entries(bucket)?;
         let shut = held.iter().filter(|it| is_epoch(it) && !bucket.keyring.has(&it.id()));
         epochs.extend(shut.cloned());
+        epochs.retain(|entry| !bucket.keyring.has(&entry.id()));
         let tag_key = TagKey::from_secret_bytes(&bucket.record.tag_key);
         let pair = self.secrets.agree.pair();
+        joining::open_granted(&mut bucket.keyring, &epochs, &pair, &tag_key);
+        epochs.retain(|entry| is_epoch(&entry));
         joining::open_epochs(&mut bucket.keyring, &epochs, &pair, Some(&tag_key));
         Ok(())
     }
@@ -161,7 +175,7 @@ impl Vault {
         bucket.record.epochs.extend(new.map(|(id, key)| (*id, key.to_secret_bytes())));
         let before = self.control_entries(bucket)?;
         // All of it may be far ahead of this device's clock: then there is no epoch yet.
-        let standing = Standing::of(before.iter().chain(log), self.followed(clock)).ok();
+        let standing = Standing::of(bucket, before.iter().chain(log), self.followed(clock)).ok();
         bucket.record.current_epoch = standing.map_or(EntryId::ZERO, |it| it.only_epoch(bucket));
         Ok(())
     }
@@ -193,13 +207,15 @@ impl Vault {
             Choice::Write(epoch) => return seal_under(epoch),
             Choice::Renew(prev) => prev,
         };
-        let me = self.recipient(bucket);
+        let log = self.control_entries(bucket)?;
+        let people = self.people(bucket, &standing.control, &log)?;
+        let recipients = Recipients::of(&people)?;
         let renewal = Renewal {
             control: &standing.control,
             keyring: &bucket.keyring,
             names: &bucket.names,
             prev: &prev,
-            recipients: &[me.as_recipient()],
+            recipients: &recipients.as_recipients(),
         };
         let sealed = seal_renewing(&author, &renewal, planned, position, now, &mut SystemRng);
         let sealed = sealed.map_err(cannot_seal)?;
@@ -252,32 +268,39 @@ impl Vault {
         let current = current(&standing.control, &bucket.keyring, &bucket.names, &standing.epochs);
         let newest = current.first().map(|epoch| self.replica.entry_no(bucket.no(), epoch.id));
         let no = newest.transpose()?.flatten().unwrap_or_default();
-        // Agree keys of other members are not known here: an epoch without one would shut it out.
-        let me = self.recipient(bucket).tag;
-        let alone = standing.control.members().iter().all(|tag| *tag == me);
-        let may = may_renew && alone && may_rotate(bucket);
+        let may = may_renew && may_rotate(bucket) && self.knows_every_key(bucket, standing)?;
         choose(&current, self.used(no, intake), &self.epoch_limits, may).map_err(cannot_seal)
     }
 
-    fn recipient(&self, bucket: &Bucket) -> Me {
-        Me {
-            tag: bucket.names.member_tag(self.secrets.principal),
-            agree: self.secrets.agree.pair().public(),
-            tag_key: TagKey::from_secret_bytes(&bucket.record.tag_key),
+    /// Whether an epoch could be made for every member: one without somebody would shut him out.
+    fn knows_every_key(&self, bucket: &Bucket, standing: &Standing) -> Result<bool> {
+        let me = bucket.names.member_tag(self.secrets.principal);
+        if standing.control.members().iter().all(|tag| *tag == me) {
+            return Ok(true);
         }
+        let log = self.control_entries(bucket)?;
+        let people = self.people(bucket, &standing.control, &log)?;
+        Ok(Recipients::of(&people).is_ok())
     }
-}
 
-/// The person, as whom an epoch is for.
-struct Me {
-    tag: strongroom_wire::ids::MemberTag,
-    agree: strongroom_seal::kem::KemPublic,
-    tag_key: TagKey,
-}
-
-impl Me {
-    const fn as_recipient(&self) -> Recipient<'_> {
-        Recipient { tag: self.tag, agree: &self.agree, tag_key: &self.tag_key }
+    /// Makes the next epoch if there is none that something may be sealed under.
+    pub(crate) fn renew_if_due(&self, bucket: &mut Bucket) -> Result<()> {
+        let _lock = self.replica.lock_bucket(bucket.no())?;
+        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+            *bucket = Bucket::open(record, self)?;
+        }
+        if !bucket.record.current_epoch.is_zero() {
+            return Ok(());
+        }
+        let mut intake = Intake::start(&self.replica, bucket.no())?;
+        for entry in self.seal(bucket, &[], true, &mut intake)? {
+            intake.add(Taken::plain(entry), true)?;
+        }
+        intake.commit()?;
+        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+            *bucket = Bucket::open(record, self)?;
+        }
+        Ok(())
     }
 }
 

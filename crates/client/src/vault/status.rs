@@ -53,7 +53,15 @@ impl Vault {
         self.sync_bucket(vault, record, report, progress)?;
         self.absorb_buckets(record, progress)?;
         for made in self.records()?.into_iter().filter(|made| !made.internal) {
-            self.sync_bucket(Bucket::open(made, self)?, record, report, progress)?;
+            let bucket = Bucket::open(made, self)?;
+            let (label, hosted) = (bucket.record.label.clone(), bucket.is_hosted_by_us());
+            match self.sync_bucket(bucket, record, report, progress) {
+                // Somebody else's bucket: the others may have taken this person out.
+                Err(error) if error.kind() == ErrorKind::Refused && !hosted => {
+                    report.closed.push(Refused { path: label, reason: error.to_string() });
+                }
+                done => done?,
+            }
         }
         let after = remote.traffic();
         report.bytes += after.bytes_sent - before.bytes_sent;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use strongroom_core::checkpoint::{Checkpoint, Frontier};
 use strongroom_core::document::{Content, Metadata, VersionBody};
+use strongroom_core::joining;
 use strongroom_seal::manifest::{Manifest, Need};
 use strongroom_store::{Sqlite, StoreError};
 use strongroom_wire::chain::signature_holds;
@@ -269,7 +270,14 @@ fn verify_entry(
         return Ok(None);
     };
     if header.kind.is_control() {
-        return log.insert(&entry).map(|()| None).map_err(|e| e.to_string());
+        log.insert(&entry).map_err(|e| e.to_string())?;
+        return match joining::doubtful(&bucket.keyring, &bucket.names, [&entry])[..] {
+            [] => Ok(None),
+            [id, ..] => {
+                log.doubt(&id);
+                Err("it does not prove who it is about, and counts for nothing".to_owned())
+            }
+        };
     }
     match log.judge(header) {
         // Set aside, as it should be.

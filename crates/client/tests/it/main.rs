@@ -20,6 +20,7 @@ mod kills;
 mod make_own;
 mod own_vectors;
 mod processes;
+mod sharing;
 mod support;
 mod trees;
 mod trees_agree;

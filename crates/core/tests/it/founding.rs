@@ -107,6 +107,7 @@ fn a_second_device_enrols_itself_with_the_member_key() {
         tag: home.tag(),
         heads: &heads,
         clock: control.hlc(),
+        accepts: None,
     };
     let mut rng = home.rng.clone();
     let enrolled = enrol(&enrolment, &home.under(), &mut rng).unwrap();

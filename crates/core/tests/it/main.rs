@@ -10,11 +10,13 @@ mod document;
 mod founding;
 #[path = "../../../wire/tests/it/golden.rs"]
 mod golden;
+mod granting;
 mod joining;
 mod keylog;
 mod make_card;
 mod make_checkpoint;
 mod make_document;
+mod make_invitation;
 mod make_keylog;
 mod make_names;
 mod make_renewal;

@@ -356,6 +356,7 @@ fn members() {
             }),
             tag_key: tag_key.then(|| TagKey::from_secret_bytes(&[5; 32])),
             rights: "device".to_owned(),
+            card: None,
         };
         body.encode().to_vec()
     };

@@ -4,6 +4,7 @@ use serde_json::Value;
 use strongroom_core::card::{Card, CardError, Pointer};
 use strongroom_core::checkpoint::{Checkpoint, CheckpointError, ForkProof, ForkProofError};
 use strongroom_core::contact::ContactRecord;
+use strongroom_core::invitation::{Invitation, InvitationError};
 use strongroom_core::joining::{epoch_body, open_epochs};
 use strongroom_core::keylog::{Genesis, KeyLog, KeyLogFault, SignedEvent};
 use strongroom_core::keyring::Keyring;
@@ -16,6 +17,7 @@ use strongroom_wire::control::{Control, ControlError};
 use strongroom_wire::entry::{Entry, Kind};
 
 use crate::golden::{Outcome, bytes, hex, run, unfold};
+use crate::make_invitation::{READER, device};
 
 /// The name of a CBOR error in golden files.
 pub fn cbor_name(error: CborError) -> String {
@@ -189,18 +191,27 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
             let text = String::from_utf8(bytes(case)).unwrap();
             text.parse::<BucketPath>().map(|it| it.to_string().into_bytes()).map_err(name_name)
         }
+        "invitation" => {
+            let read = Invitation::decode(&bytes(case), READER).map_err(|error| match error {
+                InvitationError::Form(error) => cbor_name(error),
+                InvitationError::Signature => "signature".to_owned(),
+                InvitationError::None | InvitationError::Text(_) => "text".to_owned(),
+            });
+            read.map(|it| it.encode(READER, &device()).to_vec())
+        }
         "renewal" => decode_renewal(case),
         other => panic!("no decoder is called {other}"),
     }
 }
 
 /// Good and broken cases there must be at least. These numbers only grow.
-const COUNTS: [(&str, usize, usize); 5] = [
+const COUNTS: [(&str, usize, usize); 6] = [
     ("card", 17, 79),
     ("key-log", 10, 74),
     ("checkpoint", 5, 20),
     ("names", 17, 25),
     ("renewal", 3, 9),
+    ("invitation", 2, 12),
 ];
 
 #[test]

@@ -200,6 +200,7 @@ impl Insider {
                 tag: names.member_tag(principal),
                 heads: &control.heads(),
                 clock,
+                accepts: None,
             },
             &under,
             &mut SystemRng,

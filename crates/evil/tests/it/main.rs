@@ -17,6 +17,7 @@ mod lists;
 mod paper;
 mod recovery;
 mod sessions;
+mod sharing;
 mod strangers;
 mod suites;
 mod world;

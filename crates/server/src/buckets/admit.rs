@@ -17,7 +17,7 @@ use strongroom_store::{Batch, BlobId};
 use strongroom_wire::chain::{Signed, Tip, Verified, authenticate_signed};
 use strongroom_wire::clear::Clear;
 use strongroom_wire::control::{Control, ControlError};
-use strongroom_wire::entry::{Entry, Hlc, Kind, Sealed};
+use strongroom_wire::entry::{Entry, Header, Hlc, Kind, Sealed};
 use strongroom_wire::ids::{AuthorKey, BucketId, ChunkId, DocumentTag, EntryId, VaultTag};
 use strongroom_wire::limits::HLC_AHEAD_MAX_MS;
 use strongroom_wire::problem::Problem;
@@ -38,6 +38,9 @@ pub struct Bringing {
     pub lost: HashSet<ChunkId>,
     /// A relay stores what others wrote, whenever they wrote it: epochs may have been followed.
     pub relayed: bool,
+    /// The author who brings it, where it is one. What others wrote he relays, whatever his rights:
+    /// they may have been taken out since, and their entries stay in the set.
+    pub by: Option<AuthorKey>,
 }
 
 /// The same, with its chunks durable.
@@ -105,9 +108,10 @@ impl Buckets {
         arriving: Arriving,
         signed: &Signed,
     ) -> Result<Submitted, Refusal> {
-        let Arriving { bringing: Bringing { entries, lost, relayed }, chunks, reserved } = arriving;
+        let Arriving { bringing: Bringing { entries, lost, relayed, by }, chunks, reserved } =
+            arriving;
         let mut judging = Judging::new(&self.store, bucket, &mut state, &chunks)?;
-        (judging.relayed, judging.lost) = (relayed, lost);
+        (judging.relayed, judging.lost, judging.by) = (relayed, lost, by);
         match judging.run(entries, signed) {
             Ok(judged) => self.submit_judged(bucket, &mut state, judged, reserved),
             Err(refusal) if chunks.is_empty() => Err(refusal),
@@ -256,6 +260,7 @@ struct Judging<'a> {
     bucket: BucketId,
     state: &'a mut State,
     relayed: bool,
+    by: Option<AuthorKey>,
     founding: bool,
     now: u64,
     /// The control log with what this request adds to it.
@@ -315,6 +320,7 @@ impl<'a> Judging<'a> {
             bucket: bucket.id,
             state,
             relayed: false,
+            by: None,
             founding: false,
             now: now_secs(),
             control: None,
@@ -452,20 +458,21 @@ impl<'a> Judging<'a> {
             return Err(Refusal::entry(Problem::Unsupported, entry.id(), &"unknown kind"));
         }
         self.check_epoch(entry)?;
+        let relays = self.relays(header);
         if header.kind.is_control() {
             if !genesis {
                 let state = &self.state.control;
                 let control = self.control.get_or_insert_with(|| (**state).clone());
                 control.insert(entry).map_err(|error| refuse(entry, error))?;
                 // Between replicas it would stay, hidden. Here its author can still be told.
-                if !self.relayed && !control.counts(&entry.id()) {
+                if !relays && !control.counts(&entry.id()) {
                     return Err(refuse(entry, ControlError::Stopped));
                 }
             }
         } else {
             let control = self.control.as_ref().unwrap_or(&self.state.control);
             match control.judge(header) {
-                Err(ControlError::Stopped) if self.relayed => {}
+                Err(ControlError::Stopped) if relays => {}
                 judged => judged.map_err(|error| refuse(entry, error))?,
             }
             self.check_parents(entry)?;
@@ -475,11 +482,16 @@ impl<'a> Judging<'a> {
         Ok(())
     }
 
+    /// Whether an entry is brought by somebody who did not write it.
+    fn relays(&self, header: &Header) -> bool {
+        self.relayed || self.by.is_some_and(|by| by != header.author)
+    }
+
     /// A device that seals under an epoch that was followed has not seen who was taken out: it
     /// must look again. A revoke is taken all the same; nothing may hold one up.
     fn check_epoch(&self, entry: &Verified<Entry>) -> Result<(), Refusal> {
         let header = entry.header();
-        if self.relayed || header.epoch.is_zero() || header.kind == Kind::Revoke {
+        if self.relays(header) || header.epoch.is_zero() || header.kind == Kind::Revoke {
             return Ok(());
         }
         let control = self.control.as_ref().unwrap_or(&self.state.control);

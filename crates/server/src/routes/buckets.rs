@@ -7,8 +7,9 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 use strongroom_wire::capability::{Action, Target};
+use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::frame::{Area, Cursor, Frame, write_entries};
-use strongroom_wire::ids::BucketId;
+use strongroom_wire::ids::{BucketId, PublicKey};
 use strongroom_wire::limits::{REQUEST_BODY_LEN_MAX, RESPONSE_LEN_MAX};
 use strongroom_wire::problem::Problem;
 
@@ -116,7 +117,12 @@ pub async fn exchange(
     let brings = !(exchange.entries.is_empty() && exchange.chunks.is_empty());
     let mut own = Vec::new();
     if brings {
-        let carries = CARRIERS.iter().any(|action| grant.allows(*action, &target));
+        // Every member may come in, take its own devices out, and say what it saw.
+        let own_affairs = |entry: &Entry| {
+            matches!(entry.header().kind, Kind::Member | Kind::Revoke | Kind::Checkpoint)
+        };
+        let carries = CARRIERS.iter().any(|action| grant.allows(*action, &target))
+            || exchange.chunks.is_empty() && exchange.entries.iter().all(own_affairs);
         // A deactivated bucket still answers a retry of what it has.
         if !carries || (deactivated && !exchange.chunks.is_empty()) {
             return Err(Problem::Forbidden.into());
@@ -128,6 +134,7 @@ pub async fn exchange(
             entries: std::mem::take(&mut exchange.entries),
             lost: std::mem::take(&mut exchange.lost),
             relayed,
+            by: grant.holder().map(PublicKey::author),
         };
         let stored = if chunks.is_empty() && is_simple(&bringing.entries) {
             shared.buckets.store(&to, chunks, bringing).await

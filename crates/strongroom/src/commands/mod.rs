@@ -1,6 +1,7 @@
 //! The verbs. Comes in: one command and its surroundings. Goes out: what it prints, and whether it
 //! did all that was asked. Must not know: each other.
 
+pub mod accept;
 pub mod agent;
 pub mod bucket;
 pub mod cat;
@@ -8,6 +9,8 @@ pub mod completions;
 pub mod contact;
 pub mod find;
 pub mod get;
+pub mod grant;
+pub mod grants;
 pub mod history;
 pub mod id;
 pub mod init;
@@ -19,6 +22,7 @@ pub mod provider;
 pub mod put;
 pub mod recover;
 pub mod restore;
+pub mod revoke;
 pub mod rm;
 pub mod serve;
 pub mod status;
@@ -52,6 +56,10 @@ pub fn run(command: Command, session: &Session) -> Outcome {
         Command::Bucket(args) => bucket::run(args, session),
         Command::Id(args) => id::run(args, session),
         Command::Contact(args) => contact::run(args, session),
+        Command::Grant(args) => grant::run(&args, session),
+        Command::Grants(args) => grants::run(&args, session),
+        Command::Accept(args) => accept::run(&args, session),
+        Command::Revoke(args) => revoke::run(&args, session),
         Command::Sync(args) => sync::run(&args, session),
         Command::Status(args) => status::run(&args, session),
         Command::Verify(args) => verify::run(&args, session),

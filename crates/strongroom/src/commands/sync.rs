@@ -26,7 +26,8 @@ pub fn run(_: &Args, session: &Session) -> Outcome {
     let lost = refusals(session, &report.lost, Exit::Damaged);
     refusals(session, &report.refused, Exit::Damaged)?;
     lost?;
-    unreachable
+    unreachable?;
+    refusals(session, &report.closed, Exit::General)
 }
 
 fn words(report: &SyncReport) -> String {

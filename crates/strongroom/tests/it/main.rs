@@ -18,6 +18,7 @@ mod restored;
 mod sealings;
 mod seen;
 mod shapes;
+mod sharing;
 mod terminal;
 mod versions;
 mod web;

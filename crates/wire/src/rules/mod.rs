@@ -213,7 +213,8 @@ impl Rules {
     }
 
     /// Whether a standing revoke with a say over this chain names this; unless the element given
-    /// was carried only by who had seen that.
+    /// was carried only by who had seen that. What nobody has carried yet is as new as what it was
+    /// taken from: who is let in again asks before his acceptance is here.
     fn is_named_out(
         &self,
         name: RevokeTarget,
@@ -225,8 +226,11 @@ impl Rules {
             let seen = |place: &u32| {
                 self.facts.get(*place as usize).is_some_and(|it| it.past.contains(revoke))
             };
-            let carriers = unless_new.and_then(|element| self.carriers.get(&element.id));
-            let new = carriers.is_some_and(|all| all.iter().all(seen));
+            let below =
+                chain.iter().rev().skip_while(|it| unless_new.is_some_and(|new| new.id != it.id));
+            let own = below.take_while(|it| unless_new.is_some_and(|new| new.member == it.member));
+            let mut carried = own.filter_map(|it| self.carriers.get(&it.id));
+            let new = carried.next().is_some_and(|all| all.iter().all(seen));
             !new && self.has_say(revoke, chain, of)
         })
     }

@@ -1,0 +1,167 @@
+//! Stories of letting people in: what the new member gets, and what the granter cannot do.
+
+use strongroom_core::card::Card;
+use strongroom_core::founding::{Accepts, Enrolled, Enrolment, enrol};
+use strongroom_core::granting::{Grantee, Granter, Invited, Rights, invite, take, take_out};
+use strongroom_core::joining::{doubtful, member_facts, open_granted};
+use strongroom_core::keyring::Keyring;
+use strongroom_core::writer::{ChainPosition, seal_transaction};
+use strongroom_seal::identity::DeviceSigningKey;
+use strongroom_seal::rng::DangerSeeded;
+use strongroom_wire::capability::Action;
+use strongroom_wire::chain::Verified;
+use strongroom_wire::clear::RevokeTarget;
+use strongroom_wire::control::{Control, ControlError};
+use strongroom_wire::entry::Entry;
+use strongroom_wire::ids::MemberTag;
+
+use crate::alices::{Home, NOW, Person};
+use crate::people::Diary;
+
+/// Somebody with a key log that names device 11, whose device this is or is not.
+struct Bob {
+    person: Person,
+    card: Vec<u8>,
+}
+
+impl Bob {
+    fn with_device(number: u8) -> Self {
+        let diary = Diary::of_alice();
+        let principal = diary.log().principal();
+        let mut person = Person::new(principal, 77);
+        person.device = DeviceSigningKey::from_secret_bytes(&[number; 32]);
+        let card = Card { name: None, genesis: diary.genesis, events: diary.events };
+        Self { person, card: card.encode() }
+    }
+
+    fn tag(&self, home: &Home) -> MemberTag {
+        home.founded.name_key.member_tag(self.person.principal)
+    }
+}
+
+fn invited(home: &Home, bob: &Bob, rights: Rights) -> (Invited, Verified<Entry>) {
+    let mut rng = DangerSeeded::new(40);
+    let granter = Granter {
+        bucket: home.founded.bucket,
+        member: &home.founded.member,
+        chain: &home.founded.member_chain,
+        names: &home.founded.name_key,
+        epoch: (&home.founded.epoch_key, 1),
+        suite: strongroom_seal::suite::Suite::DEFAULT,
+        heads: &home.control().heads(),
+    };
+    let (principal, agree) = (bob.person.principal, &bob.person.agree_public);
+    let grantee = Grantee { principal, agree, rights, until: None, from: NOW / 1_000 };
+    let invited = invite(&granter, &grantee, &mut rng).unwrap();
+    let plan = [invited.planned.clone()];
+    let position = home.founded.position;
+    let sealed =
+        seal_transaction(&home.author(), &home.under(), &plan, position, NOW, &mut rng).unwrap();
+    (invited, sealed.0[0].clone())
+}
+
+/// Whoever has the invite key takes it with this device.
+fn accepted(home: &Home, bob: &Bob, invited: &Invited, control: &Control, seed: u64) -> Enrolled {
+    let mut rng = DangerSeeded::new(seed);
+    let (member, chain) = take(&invited.key, &invited.chain, &mut rng).unwrap();
+    let founder = bob.person.founder();
+    let enrolment = Enrolment {
+        founder: &founder,
+        instance: seed as u32,
+        member: &member,
+        chain: &chain,
+        tag: bob.tag(home),
+        heads: &control.heads(),
+        clock: control.hlc(),
+        accepts: Some(Accepts { card: bob.card.clone() }),
+    };
+    enrol(&enrolment, &home.under(), &mut rng).unwrap()
+}
+
+#[test]
+fn who_is_let_in_opens_the_bucket_and_counts_once_he_has_accepted() {
+    let (home, bob) = (Home::new(1), Bob::with_device(11));
+    let (invited, entry) = invited(&home, &bob, Rights::Write);
+    let mut control = home.control();
+    control.insert(&entry).unwrap();
+    let mut keyring = Keyring::new(home.founded.bucket);
+    keyring.born(&home.founded.entries[0]).unwrap();
+    let log: Vec<_> = home.founded.entries.iter().chain([&entry]).cloned().collect();
+    open_granted(&mut keyring, &log, &bob.person.agree, &invited.tag_key);
+    let key = keyring.epoch(&home.founded.epoch).expect("his wrap stands in the member entry");
+    assert_eq!(key.to_secret_bytes(), home.founded.epoch_key.to_secret_bytes());
+    // Nobody else finds or opens anything in it.
+    let mut others = Keyring::new(home.founded.bucket);
+    others.born(&home.founded.entries[0]).unwrap();
+    open_granted(&mut others, &log, &home.alice.agree, &invited.tag_key);
+    assert!(!others.has(&home.founded.epoch));
+
+    let enrolled = accepted(&home, &bob, &invited, &control, 1);
+    control.insert(&enrolled.entry).unwrap();
+    assert!(control.members().contains(&bob.tag(&home)));
+    let facts = member_facts(&keyring, &home.founded.name_key, &enrolled.entry).unwrap();
+    assert_eq!(facts.body.principal, bob.person.principal);
+    let claims = enrolled.capability.claims();
+    assert!(claims.actions.contains(Action::Write) && !claims.actions.contains(Action::Grant));
+}
+
+#[test]
+fn a46_a_granter_who_takes_his_own_invitation_is_not_believed() {
+    let (home, bob) = (Home::new(2), Bob::with_device(11));
+    let (invited, entry) = invited(&home, &bob, Rights::Admin);
+    let mut control = home.control();
+    control.insert(&entry).unwrap();
+    // He has Bob's card, as everybody may; a device of Bob's he has not.
+    let false_bob = Bob { person: Bob::with_device(12).person, card: bob.card.clone() };
+    let taken = accepted(&home, &false_bob, &invited, &control, 1);
+    control.insert(&taken.entry).unwrap();
+    assert!(member_facts(&home.keyring(), &home.founded.name_key, &taken.entry).is_err());
+    // Who is blind sees one acceptance and honours it; members do not.
+    let mut members = control.clone();
+    for id in doubtful(&home.keyring(), &home.founded.name_key, [&entry, &taken.entry]) {
+        assert_eq!(id, taken.entry.id());
+        members.doubt(&id);
+    }
+    assert!(control.counts(&taken.entry.id()) && !members.counts(&taken.entry.id()));
+
+    // Bob's own comes second: the blind honour neither until somebody stops one, members his.
+    let own = accepted(&home, &bob, &invited, &control, 2);
+    for log in [&mut control, &mut members] {
+        log.insert(&own.entry).unwrap();
+    }
+    assert!(!control.counts(&own.entry.id()) && !control.counts(&taken.entry.id()));
+    assert!(members.counts(&own.entry.id()) && !members.counts(&taken.entry.id()));
+}
+
+#[test]
+fn taking_somebody_out_stops_his_authors_where_they_were_seen_last() {
+    let (home, bob) = (Home::new(3), Bob::with_device(11));
+    let (invited, entry) = invited(&home, &bob, Rights::Write);
+    let mut control = home.control();
+    control.insert(&entry).unwrap();
+    let enrolled = accepted(&home, &bob, &invited, &control, 1);
+    control.insert(&enrolled.entry).unwrap();
+    let author = enrolled.entry.header().author;
+    let end = (author, 0, enrolled.entry.id());
+    let plan = [take_out(
+        vec![RevokeTarget::Member(bob.tag(&home))],
+        vec![end],
+        &control.heads(),
+        "taken out",
+    )];
+    let mut rng = DangerSeeded::new(50);
+    let position = ChainPosition { next_seq: 2, prev: entry.id(), clock: control.hlc() };
+    let sealed =
+        seal_transaction(&home.author(), &home.under(), &plan, position, NOW, &mut rng).unwrap();
+    control.insert(&sealed.0[0]).unwrap();
+    assert!(!control.members().contains(&bob.tag(&home)));
+    assert!(control.counts(&enrolled.entry.id()), "that he came in stays true");
+
+    // What he dates back to before it stands past his cutoff all the same.
+    let mut late = enrolled.entry.header().clone();
+    (late.kind, late.seq, late.prev) =
+        (strongroom_wire::entry::Kind::Version, 1, enrolled.entry.id());
+    late.document = strongroom_wire::ids::DocumentTag([1; 16]);
+    late.parents.clear();
+    assert_eq!(control.judge(&late), Err(ControlError::Stopped));
+}

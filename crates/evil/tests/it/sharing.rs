@@ -1,0 +1,100 @@
+//! Several people at one provider that takes sides: with who was taken out, against who was let in.
+
+use std::sync::{Arc, Mutex};
+
+use strongroom_client::{ErrorKind, Home, Place, Quiet, Rights, Vault};
+use strongroom_evil::{Act, RawEntry, Rule};
+use strongroom_wire::entry::Entry;
+
+use crate::world::{Device, LAPTOP, PHONE, World, passphrase};
+
+/// Bob, at the same provider through another of its addresses.
+fn bob(world: &World) -> Device {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::at(folder.path().join("home"));
+    let (vault, _) = Vault::create(&home, &passphrase()).unwrap();
+    vault.add_provider(world.evil.url(LAPTOP), None).unwrap();
+    Device { folder, vault }
+}
+
+/// Alice's bucket `plans`, and the invitation to it for Bob.
+fn invited(world: &World, bob: &Device) -> String {
+    let alice = &world.phone.vault;
+    alice.add_contact(&bob.vault.card(None).unwrap().text, Some("Bob"), None).unwrap();
+    bob.vault.add_contact(&alice.card(None).unwrap().text, Some("Alice"), None).unwrap();
+    alice.create_bucket("plans").unwrap();
+    world.phone.put("plans:/first", &world.text(80));
+    alice.grant(Some("plans"), "Bob", Rights::Write, None).unwrap().invitation
+}
+
+fn names(device: &Device) -> Vec<String> {
+    let place = Place::parse("plans:/").unwrap();
+    device.vault.list(&place, true).unwrap().into_iter().map(|one| one.name).collect()
+}
+
+#[test]
+fn a18_an_invitation_mounts_nothing_and_asks_nobody() {
+    let world = World::new();
+    let bob = bob(&world);
+    let invitation = invited(&world, &bob);
+    let before = (world.evil.tap().all().len(), bob.picture());
+    let read = bob.vault.read_invitation(&invitation).unwrap();
+    assert_eq!((read.from.as_deref(), read.label.as_str()), (Some("Alice"), "plans"));
+    assert_eq!((world.evil.tap().all().len(), bob.picture()), before, "something was fetched");
+    // The control: with consent it is there.
+    bob.vault.accept(&invitation, &Quiet).unwrap();
+    assert_eq!(names(&bob), ["first"]);
+    world.nothing_leaked();
+}
+
+/// Bob goes on writing after he was taken out, and the provider gives it to Alice as if it had come
+/// in time.
+#[test]
+fn a39_who_was_taken_out_writes_on_with_the_provider_at_his_side() {
+    let world = World::new();
+    let bob = bob(&world);
+    let invitation = invited(&world, &bob);
+    bob.vault.accept(&invitation, &Quiet).unwrap();
+    bob.put("plans:/in time", &world.text(80));
+    world.phone.sync_well();
+    world.phone.vault.remove_member(Some("plans"), "Bob").unwrap();
+
+    // His program does not know yet: it seals and sends, and the provider keeps what it refused.
+    let seen = world.evil.tap().all().len();
+    let late = bob.try_put("plans:/late", &world.text(80), &Default::default());
+    assert_eq!(late.unwrap_err().kind(), ErrorKind::Refused);
+    let kept: Vec<Entry> =
+        world.evil.tap().all()[seen..].iter().flat_map(|one| one.asked.frames().sound()).collect();
+    assert!(!kept.is_empty(), "nothing of his was sent: the row proves nothing");
+    let kept = Arc::new(Mutex::new(kept));
+    let given = kept.clone();
+    let bucket = kept.lock().unwrap()[0].bucket();
+    let inject = Act::frames(move |frames| {
+        for entry in given.lock().unwrap().drain(..) {
+            frames.entries.push(RawEntry::of(&entry).write());
+        }
+    });
+    let rule = world.play(
+        Rule::new("what Bob wrote too late", inject)
+            .on_exchange()
+            .at(PHONE)
+            .when(move |asked| asked.path.contains(&bucket.to_base32())),
+    );
+    drop(world.phone.sync());
+    assert!(rule.fired() > 0, "the script never ran");
+    assert!(kept.lock().unwrap().is_empty(), "it was not given");
+    let mut shown = names(&world.phone);
+    shown.sort();
+    assert_eq!(shown, ["first", "in time"], "what he wrote in time stays, and no more");
+    assert_eq!(world.phone.vault.members(Some("plans")).unwrap().len(), 1);
+
+    // And everything goes on with an honest provider.
+    world.evil.honest();
+    world.phone.sync().unwrap();
+    world.phone.put("plans:/after", &world.text(80));
+    world.phone.sync_well();
+    assert!(world.phone.vault.verify(false, &Quiet).unwrap().damaged.is_empty());
+    drop(bob.vault.sync(&Quiet));
+    assert!(!names(&bob).contains(&"after".to_owned()));
+    world.nothing_leaked();
+}

@@ -1,0 +1,82 @@
+//! `accept`. Comes in: an invitation. Goes out: a bucket more, after a yes. Must not know: keys.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use strongroom_client::InvitationInfo;
+
+use crate::{
+    commands::grant::agreed,
+    exit::{Exit, Failure, Outcome},
+    session::Session,
+    show::time_or_never,
+};
+
+/// Bytes of an invitation as text.
+const INVITATION_LEN_MAX: u64 = 2 * 1_048_576;
+
+/// Accept an invitation: the bucket is among yours from then on
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The invitation; `-`: standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Only tell what it is; fetch nothing
+    #[arg(long)]
+    show: bool,
+}
+
+pub fn run(args: &Args, session: &Session) -> Outcome {
+    let text = read(&args.file)?;
+    let vault = session.open()?;
+    let said = vault.read_invitation(&text)?;
+    if args.show {
+        return session.out.facts(&said, |to| write!(to, "{}", in_words(&said, session)));
+    }
+    if !session.yes {
+        let question = format!("{}Accept? [y/N] ", in_words(&said, session));
+        agreed(&question, "`strongroom accept --show FILE` tells what it is; --yes accepts")?;
+    }
+    let bar = session.progress();
+    let bucket = vault.accept(&text, &bar)?;
+    drop(bar);
+    session.out.report(&bucket, |to| {
+        let label = session.out.name(&bucket.label);
+        writeln!(to, "{label} is among your buckets: `strongroom ls {label}:/`")
+    })
+}
+
+fn in_words(said: &InvitationInfo, session: &Session) -> String {
+    let from = match (&said.from, said.level) {
+        (Some(name), Some(level)) => format!("{} ({level})", session.out.name(name)),
+        _ => "somebody who is none of your contacts".to_owned(),
+    };
+    format!(
+        "{from} lets you into {}\n  may    {}\n  until  {}\n  from   {}\n  at     {}\n",
+        session.out.name(&said.label),
+        said.rights,
+        time_or_never(said.until),
+        said.principal,
+        said.kept_at.join(", "),
+    )
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let failed = |error: io::Error| Failure::io(path.display(), &error);
+    let reader: Box<dyn Read> = if path.as_os_str() == "-" {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(failed)?)
+    };
+    let mut bytes = Vec::new();
+    reader.take(INVITATION_LEN_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > INVITATION_LEN_MAX {
+        let what = format!("{} is too long for an invitation", path.display());
+        return Err(Failure::new(Exit::Damaged, what));
+    }
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::new(Exit::Damaged, format!("{} is no invitation", path.display())))
+}

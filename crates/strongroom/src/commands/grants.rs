@@ -1,0 +1,42 @@
+//! `grants`. Comes in: a bucket. Goes out: who can read and write it. Must not know: keys.
+
+use crate::{
+    commands::grant::bucket_of,
+    exit::Outcome,
+    session::Session,
+    show::{Table, time_or_never},
+};
+
+/// List who has access to a bucket: complete and true offline
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The bucket: its label or did:bkt:… [default: the default bucket]
+    bucket: Option<String>,
+}
+
+pub fn run(args: &Args, session: &Session) -> Outcome {
+    let vault = session.open()?;
+    let bucket = args.bucket.as_deref().map(|text| bucket_of(&vault, text)).transpose()?;
+    let members = vault.members(bucket.as_deref())?;
+    let out = &session.out;
+    out.facts(&members, |to| {
+        let mut table = Table::new(&[]);
+        table.heading(["WHO", "MAY", "UNTIL", "STATE", "PRINCIPAL"]);
+        for one in &members {
+            let name = match (&one.name, one.you) {
+                (_, true) => "you".to_owned(),
+                (Some(name), _) => out.name(name).into_owned(),
+                (None, _) => "(no contact)".to_owned(),
+            };
+            let state = if one.accepted { "in" } else { "invited" };
+            table.row([
+                name,
+                one.rights.to_owned(),
+                time_or_never(one.until),
+                state.to_owned(),
+                one.principal.clone(),
+            ]);
+        }
+        write!(to, "{table}")
+    })
+}

@@ -1,0 +1,99 @@
+//! Three people with three programs at one provider: Alice lets Bob in, Bob writes, Alice takes him
+//! out, Carroll was never in. Each step from every side.
+
+use crate::{
+    device::{Device, Ran},
+    provider::Provider,
+};
+
+/// A person with a vault at this provider and a card in a file.
+fn person(provider: &Provider, name: &str) -> (Device, String) {
+    let device = Device::at(provider);
+    let card = device.folder.path().join(format!("{name}.card")).display().to_string();
+    device.ok(&["id", "export", &card]);
+    (device, card)
+}
+
+fn principal(device: &Device) -> String {
+    device.json(&["id", "show"])["principal"].as_str().unwrap().to_owned()
+}
+
+fn who(device: &Device) -> Vec<(String, String)> {
+    let listed = device.json(&["grants", "plans"]);
+    let text = |it: &serde_json::Value| it.as_str().unwrap_or("you").to_owned();
+    let all = listed.as_array().unwrap().iter();
+    all.map(|one| (text(&one["name"]), text(&one["rights"]))).collect()
+}
+
+#[track_caller]
+fn writes(device: &Device, words: &[&str], content: &[u8]) {
+    let ran = device.run_with(words, content);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+}
+
+#[track_caller]
+fn assert_refused(ran: &Ran, code: i32, says: &str) {
+    assert_eq!(ran.code, code, "{}", ran.err);
+    assert!(ran.err.contains(says), "{}", ran.err);
+    assert!(ran.err.contains("hint: "), "{}", ran.err);
+}
+
+#[test]
+fn a_bucket_is_given_used_and_taken_back() {
+    let provider = Provider::start();
+    let (alice, alices) = person(&provider, "Alice");
+    let (bob, bobs) = person(&provider, "Bob");
+    let (carroll, _) = person(&provider, "Carroll");
+    alice.ok(&["contact", "add", &bobs, "--as", "Bob"]);
+    bob.ok(&["contact", "add", &alices, "--as", "Alice"]);
+    alice.ok(&["bucket", "create", "plans"]);
+    writes(&alice, &["put", "-", "plans:/first"], b"from Alice");
+
+    // Nobody is let in whose keys were never compared, nor for ever by a slip.
+    let out = alice.folder.path().join("for Bob").display().to_string();
+    let grant = ["grant", "plans", "Bob", "--write", "--out", &out];
+    assert_refused(&alice.run(&grant), 2, "this needs a yes");
+    let other = principal(&carroll);
+    let wrong = [&grant[..], &["--fingerprint", &other]].concat();
+    assert_refused(&alice.run(&wrong), 6, "Bob is another");
+    let told = principal(&bob);
+    let known = [&grant[..], &["--fingerprint", &told]].concat();
+    assert_refused(&alice.run(&known), 2, "this needs a yes");
+    assert!(!std::path::Path::new(&out).exists());
+    alice.ok(&[&known[..], &["--until", "30d"]].concat());
+    assert_refused(&alice.run(&[&known[..], &["--until", "30d"]].concat()), 7, "is there already");
+
+    // It is for Bob, and mounts nothing before he agrees.
+    assert_refused(&carroll.run(&["accept", "--yes", &out]), 1, "not for you");
+    let shown = bob.ok(&["accept", "--show", &out]);
+    assert!(
+        shown.contains("Alice (tofu) lets you into plans") && shown.contains("write"),
+        "{shown}"
+    );
+    assert_refused(&bob.run(&["accept", &out]), 2, "this needs a yes");
+    assert_eq!(bob.run(&["ls", "plans:/"]).code, 3);
+    bob.ok(&["accept", "--yes", &out]);
+    assert_eq!(bob.ok(&["cat", "plans:/first"]), "from Alice");
+    writes(&bob, &["put", "-", "plans:/second"], b"from Bob");
+    alice.ok(&["sync"]);
+    assert_eq!(alice.ok(&["cat", "plans:/second"]), "from Bob");
+    let pair = |name: &str, rights: &str| (name.to_owned(), rights.to_owned());
+    assert_eq!(who(&alice), [pair("you", "admin"), pair("Bob", "write")]);
+    assert_eq!(who(&bob), [pair("you", "write"), pair("Alice", "admin")]);
+    assert_refused(&bob.run(&["revoke", "plans", "Alice"]), 1, "you may not take Alice out");
+
+    let removed = alice.json(&["revoke", "plans", "Bob"]);
+    assert_eq!((&removed["entries"], &removed["sent"]), (&2.into(), &true.into()));
+    writes(&alice, &["put", "-", "plans:/third"], b"not for Bob");
+    assert_refused(&bob.run_with(&["put", "-", "plans:/fourth"], b"late"), 1, "closed to you");
+    assert!(bob.fails(1, &["sync"]).err.starts_with("plans is closed to you"));
+    assert_eq!(bob.run(&["cat", "plans:/third"]).code, 3);
+    assert_eq!(bob.ok(&["cat", "plans:/second"]), "from Bob", "what he had is still there");
+    writes(&bob, &["put", "-", "/mine"], b"his own vault goes on");
+    alice.ok(&["sync"]);
+    assert_eq!(alice.run(&["cat", "plans:/fourth"]).code, 3);
+    assert_eq!(alice.ok(&["cat", "plans:/second"]), "from Bob");
+    assert_eq!(who(&alice), [pair("you", "admin")]);
+    assert_refused(&alice.run(&["revoke", "plans", "Bob"]), 3, "has no access");
+    alice.ok(&["verify"]);
+}
