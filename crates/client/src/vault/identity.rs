@@ -163,3 +163,48 @@ pub(crate) fn check_name(name: Option<&str>) -> Result<()> {
         _ => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use strongroom_core::card::Card;
+    use strongroom_seal::agree::{Rotation, unwrap_agree};
+    use strongroom_seal::suite::Suite;
+    use strongroom_wire::cbor::Writer;
+
+    use super::*;
+    use crate::{Home, Passphrase};
+
+    fn vault(folder: &tempfile::TempDir) -> Vault {
+        let home = Home::at(folder.path().join("home"));
+        Vault::create(&home, &Passphrase::new("correct horse".into())).unwrap().0
+    }
+
+    #[test]
+    fn every_device_can_open_the_agree_key_of_the_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = vault(&folder);
+        let (_, log) = vault.own_log().unwrap();
+        let agree = log.agree().unwrap();
+        let rotation = Rotation { suite: Suite::DEFAULT, principal: log.principal(), number: 1 };
+        let wrap = &agree.wraps[&vault.secrets.device.public()];
+        let pair = vault.secrets.device_agree.pair();
+        let seed = unwrap_agree(rotation, &pair, &agree.key, wrap).unwrap();
+        assert_eq!(*seed.to_secret_bytes(), *vault.secrets.agree.to_secret_bytes());
+    }
+
+    #[test]
+    fn a_log_from_before_there_was_an_agree_key_gets_one_when_a_card_is_handed_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let vault = vault(&folder);
+        let card = Card::from_text(&vault.card(None).unwrap().text).unwrap();
+        let mut w = Writer::new();
+        w.array(2).bytes(&card.genesis).array(1).bytes(&card.events[0]);
+        let bucket = vault.vault_bucket().unwrap();
+        let change = vault.internal_change(&bucket, KEY_LOG, w.into_bytes()).unwrap();
+        vault.write(&bucket, vec![change]).unwrap();
+        assert!(vault.stored_log(&bucket).unwrap().1.agree().is_none());
+        let id = vault.id().unwrap();
+        assert_eq!((id.agree_number, id.events), (1, 2));
+        assert_eq!(vault.id().unwrap(), id, "once");
+    }
+}
