@@ -236,14 +236,16 @@ fn a_grant_ends_at_its_second() {
     alice.vault.create_bucket(SHARED).unwrap();
     let over = alice.vault.grant(Some(SHARED), "Bob", Rights::Read, Some(1_000)).unwrap_err();
     assert_eq!(over.kind(), ErrorKind::Usage);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let until = Some(now.as_secs() + 8);
-    let granted = alice.vault.grant(Some(SHARED), "Bob", Rights::Read, until).unwrap();
+    let now = || {
+        let now = std::time::SystemTime::now();
+        now.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+    };
+    // Long enough to accept on a machine that is busy with other things.
+    let until = now() + 15;
+    let granted = alice.vault.grant(Some(SHARED), "Bob", Rights::Read, Some(until)).unwrap();
     bob.vault.accept(&granted.invitation, &Quiet).unwrap();
     bob.sync();
-    while std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
-        < until.unwrap()
-    {
+    while now() < until {
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
     assert_eq!(bob.vault.sync(&Quiet).unwrap().closed.len(), 1);

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use strongroom_client::{ErrorKind, Home, Place, Quiet, Rights, Vault};
+use strongroom_client::{ErrorKind, Home, Place, PutOptions, Quiet, Rights, Vault};
 use strongroom_evil::{Act, RawEntry, Rule};
 use strongroom_wire::entry::Entry;
 
@@ -61,7 +61,7 @@ fn a39_who_was_taken_out_writes_on_with_the_provider_at_his_side() {
 
     // His program does not know yet: it seals and sends, and the provider keeps what it refused.
     let seen = world.evil.tap().all().len();
-    let late = bob.try_put("plans:/late", &world.text(80), &Default::default());
+    let late = bob.try_put("plans:/late", &world.text(80), &PutOptions::default());
     assert_eq!(late.unwrap_err().kind(), ErrorKind::Refused);
     let kept: Vec<Entry> =
         world.evil.tap().all()[seen..].iter().flat_map(|one| one.asked.frames().sound()).collect();
