@@ -36,7 +36,7 @@ enum Verb {
         that the other is right."
     )]
     Alias {
-        /// Any URI, as https://alice.example/card or did:web:alice.example
+        /// Any URI: an https address of a card, or did:web:alice.example
         #[arg(value_name = "URI")]
         uri: String,
         /// Claim it no longer
