@@ -14,15 +14,17 @@ use crate::replica::rows::{
 };
 use crate::secrets::Secrets;
 use crate::vault::{
-    BucketDocument, RecordContents, StoredKeyLog, decode_settings, encode_settings,
+    BucketDocument, RecordContents, StoredKeyLog, decode_settings, decode_settled, encode_settings,
+    encode_settled,
 };
 
 type Again = fn(&[u8]) -> Result<Vec<u8>, CborError>;
 
 /// By the names golden files use.
-pub const ALL: [(&str, Again); 18] = [
+pub const ALL: [(&str, Again); 19] = [
     ("settings", |bytes| decode_settings(bytes).map(|label| encode_settings(&label))),
     ("bucket document", |bytes| BucketDocument::decode(bytes).map(|it| it.encode())),
+    ("settled document", |bytes| decode_settled(bytes).map(|ids| encode_settled(&ids))),
     ("key log document", |bytes| StoredKeyLog::decode(bytes).map(|it| it.encode())),
     ("record contents", record_contents),
     ("key store content", |bytes| Secrets::decode(bytes).map(|it| it.encode().to_vec())),

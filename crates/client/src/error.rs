@@ -101,6 +101,12 @@ impl Error {
         self
     }
 
+    /// The same, with what the other knows of why a provider refused.
+    pub(crate) const fn because_of(mut self, other: &Self) -> Self {
+        self.unauthorized = other.unauthorized;
+        self
+    }
+
     /// Its kind.
     pub const fn kind(&self) -> ErrorKind {
         self.kind

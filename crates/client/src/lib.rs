@@ -51,4 +51,4 @@ pub use put::{PutOptions, Source};
 pub use report::*;
 pub use strongroom_core::granting::Rights;
 pub use strongroom_core::rotation::Limits as EpochLimits;
-pub use vault::{Passphrase, Phrase, Shown, Unlock, Vault};
+pub use vault::{Passphrase, Phrase, Shown, Terms, Unlock, Vault};

@@ -171,6 +171,10 @@ pub struct BucketInfo {
     pub entries: u64,
     /// Members that can open it.
     pub members: u64,
+    /// Whether this person opens nothing from before it was let in.
+    pub from_now: bool,
+    /// Documents that are there and from before that.
+    pub shut: u64,
     /// Conflicts to look at.
     pub conflicts: u64,
     /// How it is sealed: 1 (AES-256-GCM) or 2 (XChaCha20-Poly1305), for its whole life.
@@ -195,6 +199,8 @@ pub struct RemoteStatus {
     pub problem: Option<String>,
     /// Entries it does not have yet.
     pub unsent_entries: u64,
+    /// Entries in buckets that are closed to this person there: nobody takes them any more.
+    pub untaken: Vec<Untaken>,
     /// Last complete exchange, seconds since 1970; 0: never.
     pub synced: u64,
     /// Bytes the provider counts for this vault, and its quota (0: none). Only when asked.
@@ -308,6 +314,8 @@ pub struct Status {
     pub cache_limit: u64,
     /// What checkpoints say is there and no provider gives: what is listed may be old.
     pub withheld: Vec<Withheld>,
+    /// Work that does not count, and that somebody should look at.
+    pub quarantine: u64,
     /// Things a person should know: losses, reads of the recovery record, …
     pub notices: Vec<NoticeInfo>,
 }
@@ -364,6 +372,8 @@ pub struct VerifyReport {
     pub chunks: u64,
     /// Bytes checked.
     pub bytes: u64,
+    /// Entries from before this person was let in, from then on: they cannot be opened, and count.
+    pub shut: u64,
     /// Chunks that a provider no longer had as they were, and has again from this device's cache.
     pub mended: u64,
     /// Whether each provider's set of entries equals this replica's.

@@ -116,6 +116,7 @@ pub fn found(
             proof: None,
             tag_key: Some(TagKey::from_secret_bytes(&tag_key.to_secret_bytes())),
             rights: "controller".to_owned(),
+            from_now: false,
             card: None,
         };
         let carried = member_chain.capabilities();
@@ -226,6 +227,7 @@ pub fn enrol(
         }),
         tag_key: None,
         rights: "device".to_owned(),
+        from_now: false,
         card: enrolment.accepts.as_ref().map(|accepts| accepts.card.clone()),
     };
     let mut parents = enrolment.heads.to_vec();
@@ -316,7 +318,8 @@ fn epoch_entry(
     rng: &mut impl Rng,
 ) -> Result<Entry, FoundingError> {
     let bucket = genesis.id().to_bucket();
-    let me = Recipient { tag: keys.tag, agree: founder.agree, tag_key: keys.tag_key };
+    let me =
+        Recipient { tag: keys.tag, agree: founder.agree, tag_key: keys.tag_key, from_now: false };
     let draft = EpochDraft {
         n: 1,
         before: &[],

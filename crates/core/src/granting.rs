@@ -35,6 +35,9 @@ pub enum GrantError {
     /// The granter has not what he would give, or it is as deep as it may go.
     #[error("it cannot be passed on: {0}")]
     Delegation(#[from] Refusal),
+    /// Who makes epochs seals the keys of those before under the new one.
+    #[error("an admin makes epochs, and needs the history for it")]
+    FromNowAdmin,
 }
 
 /// What somebody may do in a bucket.
@@ -113,6 +116,8 @@ pub struct Grantee<'a> {
     pub until: Option<u64>,
     /// From then, seconds since 1970.
     pub from: u64,
+    /// Whether it opens nothing from before the epoch it is let in under. Not for admins.
+    pub from_now: bool,
 }
 
 /// What comes of it.
@@ -134,6 +139,9 @@ pub fn invite(
     grantee: &Grantee<'_>,
     rng: &mut impl Rng,
 ) -> Result<Invited, GrantError> {
+    if grantee.from_now && grantee.rights == Rights::Admin {
+        return Err(GrantError::FromNowAdmin);
+    }
     let key = InviteSigningKey::generate(rng);
     let tag_key = TagKey::generate(rng);
     let parent = granter.chain.last().ok_or(CapabilityError::Missing)?;
@@ -149,9 +157,15 @@ pub fn invite(
     let capability = Capability::issue(&claims, |input| granter.member.sign(input))?;
     let (epoch, n) = granter.epoch;
     let place = Place { suite: granter.suite, bucket: granter.bucket, n };
+    let wrapped = if grantee.from_now {
+        wrap(place, &epoch.content(granter.bucket), grantee.agree, &tag_key, rng)?
+    } else {
+        wrap(place, epoch, grantee.agree, &tag_key, rng)?
+    };
     let clear = Clear::Member(Member {
         capabilities: vec![capability.bytes().to_vec()],
-        wrap: Some(Box::new(wrap(place, epoch, grantee.agree, &tag_key, rng)?)),
+        wrap: Some(Box::new(wrapped)),
+        // The same for both, so that a provider does not see which it is.
         commitment: Some(epoch.commitment().0),
     });
     let body = MemberBody {
@@ -159,6 +173,7 @@ pub fn invite(
         proof: None,
         tag_key: Some(TagKey::from_secret_bytes(&tag_key.to_secret_bytes())),
         rights: grantee.rights.word().to_owned(),
+        from_now: grantee.from_now,
         card: None,
     };
     let planned = control(Kind::Member, granter.heads, &clear, body.encode().to_vec());

@@ -13,7 +13,7 @@ use strongroom_seal::wrap::{EpochGrant, Place, open_epoch};
 use strongroom_wire::chain::Verified;
 use strongroom_wire::clear::{Clear, Epoch};
 use strongroom_wire::entry::{Entry, Kind};
-use strongroom_wire::ids::{EntryId, PrincipalId};
+use strongroom_wire::ids::{BucketId, EntryId, PrincipalId};
 
 use crate::card::Card;
 use crate::keyring::{EntryOpenError, Keyring};
@@ -27,24 +27,53 @@ fn epoch_clear(entry: &Verified<Entry>) -> Result<Epoch, EntryOpenError> {
     }
 }
 
-/// Opens a member's wrap in an epoch entry and checks it against the entry's commitments, so that
-/// every member provably holds the same key.
+/// Opens a member's wrap of E in an epoch entry, see [`epoch_grant`].
 pub fn epoch_key(
     entry: &Verified<Entry>,
     pair: &KemPair,
     tag_key: Option<&TagKey>,
 ) -> Result<EpochKey, EntryOpenError> {
+    match epoch_grant(entry, pair, tag_key)? {
+        EpochGrant::Epoch(key) => Ok(key),
+        EpochGrant::Content(_) => Err(EntryOpenError::NoKey),
+    }
+}
+
+/// Opens a member's wrap in an epoch entry and checks it against the entry's commitments, so that
+/// every member provably holds the same key: E, or CK for a member "from now on".
+pub fn epoch_grant(
+    entry: &Verified<Entry>,
+    pair: &KemPair,
+    tag_key: Option<&TagKey>,
+) -> Result<EpochGrant, EntryOpenError> {
     let header = entry.header();
     let clear = epoch_clear(entry)?;
     let suite = Suite::from_byte(header.suite).map_err(|_| EntryOpenError::Suite)?;
     let place = Place { suite, bucket: header.bucket, n: clear.n };
     let (commit_e, commit_ck) = (Commitment(clear.commit_e), Commitment(clear.commit_ck));
-    match open_epoch(place, pair, tag_key, commit_e, commit_ck, &clear.wraps)? {
+    let granted = open_epoch(place, pair, tag_key, commit_e, commit_ck, &clear.wraps)?;
+    if fits(&granted, header.bucket, commit_ck) { Ok(granted) } else { Err(OpenError.into()) }
+}
+
+/// Whether E leads to the content key that was committed to. CK was compared when it was opened.
+fn fits(granted: &EpochGrant, bucket: BucketId, content: Commitment) -> bool {
+    match granted {
+        EpochGrant::Epoch(key) => key.content(bucket).commitment().matches(&content),
+        EpochGrant::Content(_) => true,
+    }
+}
+
+/// Adds what was granted; tells whether it leads to what came before.
+fn hold(keyring: &mut Keyring, id: EntryId, granted: EpochGrant) -> bool {
+    match granted {
         EpochGrant::Epoch(key) => {
-            let content = key.content(header.bucket).commitment();
-            if content.matches(&commit_ck) { Ok(key) } else { Err(OpenError.into()) }
+            keyring.add(id, key);
+            true
         }
-        EpochGrant::Content(_) => Err(EntryOpenError::NoKey),
+        EpochGrant::Content(key) => {
+            keyring.add_content(id, key);
+            false
+        }
     }
 }
 
@@ -69,7 +98,9 @@ pub fn open_granted(
         .collect();
     for entry in log.iter().filter(|entry| entry.header().kind == Kind::Member) {
         let id = entry.header().epoch;
-        let Some(epoch) = known.get(&id).filter(|_| !keyring.has(&id)) else { continue };
+        let Some(epoch) = known.get(&id).filter(|_| keyring.epoch(&id).is_none()) else {
+            continue;
+        };
         let Ok(Clear::Member(member)) = Clear::decode(Kind::Member, entry.clear()) else {
             continue;
         };
@@ -83,8 +114,10 @@ pub fn open_granted(
         let place = Place { suite, bucket, n };
         let (e, ck) = (Commitment(epoch.clear.commit_e), Commitment(epoch.clear.commit_ck));
         let opened = open_epoch(place, pair, Some(tag_key), e, ck, &[*wrap]);
-        if let Ok(EpochGrant::Epoch(key)) = opened {
-            keyring.add(id, key);
+        if let Ok(granted) = opened
+            && fits(&granted, bucket, ck)
+            && hold(keyring, id, granted)
+        {
             walk_back(keyring, &known, vec![id]);
         }
     }
@@ -94,6 +127,9 @@ pub fn open_granted(
 /// member's wrap, which costs a public-key operation; all before it by the back keys, which cost
 /// none: a device that joins after a thousand epochs opens one wrap. A back slot that does not fit
 /// the commitment of its epoch is passed over (attack A38): that epoch has wraps of its own.
+///
+/// Before an epoch that is held one's own wrap is looked for by its tag alone: who is in "from now
+/// on" has none there, and would try all of all epochs for nothing.
 ///
 /// Every epoch is opened at most once, so the walk ends, whatever the entries say.
 pub fn open_epochs(
@@ -106,7 +142,10 @@ pub fn open_epochs(
         .iter()
         .filter_map(|entry| Some((entry.id(), Known { entry, clear: epoch_clear(entry).ok()? })))
         .collect();
-    walk_back(keyring, &known, known.keys().filter(|id| keyring.has(id)).copied().collect());
+    let held = known.keys().filter(|id| keyring.epoch(id).is_some());
+    walk_back(keyring, &known, held.copied().collect());
+    let held = known.iter().filter(|(id, _)| keyring.has(id)).map(|(_, it)| it.clear.n);
+    let mut newest_held = held.max();
     let mut newest_first: Vec<_> = known.iter().map(|(id, it)| (it.clear.n, *id)).collect();
     newest_first.sort_unstable_by(|a, b| b.cmp(a));
     for (_, id) in newest_first {
@@ -114,9 +153,17 @@ pub fn open_epochs(
         if keyring.admit(epoch.entry.header().suite).is_err() {
             continue;
         }
-        if let Ok(key) = epoch_key(epoch.entry, pair, tag_key) {
-            keyring.add(id, key);
-            walk_back(keyring, &known, vec![id]);
+        let (bucket, n) = (keyring.bucket(), epoch.clear.n);
+        let tag = tag_key.map(|key| key.wrap_tag(bucket, n));
+        let named = |tag: [u8; 16]| epoch.clear.wraps.iter().any(|wrap| wrap.starts_with(&tag));
+        if newest_held.is_some_and(|held| held > n) && !tag.is_none_or(named) {
+            continue;
+        }
+        if let Ok(granted) = epoch_grant(epoch.entry, pair, tag_key) {
+            newest_held = newest_held.max(Some(n));
+            if hold(keyring, id, granted) {
+                walk_back(keyring, &known, vec![id]);
+            }
         }
     }
 }
@@ -128,7 +175,9 @@ fn walk_back(keyring: &mut Keyring, known: &BTreeMap<EntryId, Known<'_>>, mut fr
         let Ok(suite) = keyring.admit(epoch.entry.header().suite) else { continue };
         let history = key.history(keyring.bucket());
         for (prev, slot) in epoch.clear.prev.iter().zip(&epoch.clear.back) {
-            let Some(before) = known.get(prev).filter(|_| !keyring.has(prev)) else { continue };
+            let Some(before) = known.get(prev).filter(|_| keyring.epoch(prev).is_none()) else {
+                continue;
+            };
             let commitment = Commitment(before.clear.commit_e);
             let Ok(key) = open_back(suite, &history, *prev, commitment, slot) else { continue };
             let content = key.content(keyring.bucket()).commitment();

@@ -6,7 +6,7 @@
 //! opens nothing before it has seen that one genesis, and nothing of another suite or padding
 //! after it (attack A07).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_seal::aead::OpenError;
 use strongroom_seal::keys::{Commitment, ContentKey, DocumentKey, EpochKey, Nonce};
@@ -67,10 +67,11 @@ impl Birth {
     }
 }
 
-/// One epoch's keys.
+/// One epoch's keys. Who is in "from now on" has the content key alone: it opens this epoch, and
+/// leads to no other.
 #[derive(Debug)]
 struct EpochKeys {
-    epoch: EpochKey,
+    epoch: Option<EpochKey>,
     content: ContentKey,
 }
 
@@ -119,7 +120,13 @@ impl Keyring {
     /// Adds an epoch whose key was checked against its commitments.
     pub fn add(&mut self, id: EntryId, epoch: EpochKey) {
         let content = epoch.content(self.bucket);
-        self.epochs.insert(id, EpochKeys { epoch, content });
+        self.epochs.insert(id, EpochKeys { epoch: Some(epoch), content });
+    }
+
+    /// Adds an epoch's content key that was checked against its commitment: what a member "from
+    /// now on" holds. Where E is here already, it stays.
+    pub fn add_content(&mut self, id: EntryId, content: ContentKey) {
+        self.epochs.entry(id).or_insert(EpochKeys { epoch: None, content });
     }
 
     /// Whether this epoch can be opened.
@@ -127,9 +134,10 @@ impl Keyring {
         self.epochs.contains_key(epoch)
     }
 
-    /// The key of an epoch.
+    /// The key of an epoch, which leads to all before it; `None` also where only its content key
+    /// is held.
     pub fn epoch(&self, epoch: &EntryId) -> Option<&EpochKey> {
-        self.epochs.get(epoch).map(|keys| &keys.epoch)
+        self.epochs.get(epoch)?.epoch.as_ref()
     }
 
     /// The content key of an epoch.
@@ -137,9 +145,20 @@ impl Keyring {
         self.epochs.get(epoch).map(|keys| &keys.content)
     }
 
-    /// Every epoch here with its key.
+    /// Every epoch here whose key is held, with it.
     pub fn iter(&self) -> impl Iterator<Item = (&EntryId, &EpochKey)> {
-        self.epochs.iter().map(|(id, keys)| (id, &keys.epoch))
+        self.epochs.iter().filter_map(|(id, keys)| Some((id, keys.epoch.as_ref()?)))
+    }
+
+    /// Every epoch that can be opened.
+    pub fn held(&self) -> BTreeSet<EntryId> {
+        self.epochs.keys().copied().collect()
+    }
+
+    /// Every epoch of which only the content key is held, with it.
+    pub fn contents_only(&self) -> impl Iterator<Item = (&EntryId, &ContentKey)> {
+        let only = self.epochs.iter().filter(|(_, keys)| keys.epoch.is_none());
+        only.map(|(id, keys)| (id, &keys.content))
     }
 
     fn document(

@@ -75,6 +75,9 @@ pub struct MemberBody {
     pub tag_key: Option<TagKey>,
     /// For people: what it allows.
     pub rights: String,
+    /// Whether whom it lets in is in "from now on": wraps for it hold content keys, never E. Only
+    /// what somebody else says of a member counts.
+    pub from_now: bool,
     /// The member's key log, as a card without a name; present where somebody accepts, so that
     /// others can make epochs for him.
     pub card: Option<Vec<u8>>,
@@ -84,8 +87,8 @@ impl MemberBody {
     /// The canonical bytes.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut w = Writer::with_capacity(256);
-        // Without a card there are four fields: so there is one spelling of each.
-        w.array(if self.card.is_some() { 5 } else { 4 }).bytes(&self.principal.0);
+        // Without a card there are five fields: so there is one spelling of each.
+        w.array(if self.card.is_some() { 6 } else { 5 }).bytes(&self.principal.0);
         w.option(self.proof.as_ref(), |w, proof| {
             w.array(3).bytes(&proof.device.0).uint(u64::from(proof.instance));
             w.bytes(&proof.signature);
@@ -93,7 +96,7 @@ impl MemberBody {
         w.option(self.tag_key.as_ref(), |w, key| {
             w.bytes(&*key.to_secret_bytes());
         });
-        w.text(&self.rights);
+        w.text(&self.rights).bool(self.from_now);
         if let Some(card) = &self.card {
             w.bytes(card);
         }
@@ -103,8 +106,8 @@ impl MemberBody {
     /// Reads the canonical bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
         let mut r = Reader::new(bytes);
-        let fields = r.array(5)?;
-        if fields < 4 {
+        let fields = r.array(6)?;
+        if fields < 5 {
             return Err(CborError::Unknown);
         }
         let body = Self {
@@ -119,7 +122,8 @@ impl MemberBody {
             })?,
             tag_key: r.option(|r| r.bytes_exact().map(|key| TagKey::from_secret_bytes(&key)))?,
             rights: r.text(WORDS_LEN_MAX)?.to_owned(),
-            card: if fields == 5 { Some(r.bytes(CARD_LEN_MAX)?.to_vec()) } else { None },
+            from_now: r.bool()?,
+            card: if fields == 6 { Some(r.bytes(CARD_LEN_MAX)?.to_vec()) } else { None },
         };
         r.end()?;
         Ok(body)

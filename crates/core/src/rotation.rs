@@ -78,20 +78,23 @@ pub struct Current {
     pub fresh: bool,
 }
 
-/// Whether only members can open an epoch, and its name key is the bucket's: with another every
-/// tag would move.
+/// Whether all whom an epoch was made for are members, and its name key is the bucket's: with
+/// another every tag would move.
 pub fn is_fresh(body: &EpochBody, members: &BTreeSet<MemberTag>, names: &NameKey) -> bool {
     body.recipients.iter().all(|tag| members.contains(tag))
         && body.name_key.to_secret_bytes() == names.to_secret_bytes()
 }
 
 /// The epochs a writer may go on from, newest first: by number, then id. Those that this member
-/// was left out of are not among them; that takes nothing from it unless it was revoked.
+/// was left out of are not among them; that takes nothing from it unless it was revoked. `now`:
+/// seconds since 1970; whose time is over is no member any more, and neither an epoch made for him
+/// nor one that he was let in under is fresh.
 pub fn current(
     control: &Control,
     keyring: &Keyring,
     names: &NameKey,
     epochs: &[Verified<Entry>],
+    now: u64,
 ) -> Vec<Current> {
     let infos: BTreeMap<_, _> = control.epochs().collect();
     let mut followed = BTreeSet::new();
@@ -102,14 +105,15 @@ pub fn current(
             stack.extend(infos.get(id).into_iter().flat_map(|info| &info.prev));
         }
     }
-    let members = control.members();
+    let members = control.members_at(now);
     let mut current: Vec<Current> = infos
         .iter()
         .filter(|(id, _)| keyring.has(id) && !followed.contains(**id))
         .map(|(id, info)| {
             let entry = epochs.iter().find(|entry| entry.id() == **id);
             let body = entry.and_then(|entry| epoch_body(keyring, entry).ok());
-            let fresh = body.is_some_and(|body| is_fresh(&body, &members, names));
+            let fresh = body.is_some_and(|body| is_fresh(&body, &members, names))
+                && control.let_in_under(id).all(|tag| members.contains(tag));
             Current { id: **id, n: info.n, hlc: info.hlc, fresh }
         })
         .collect();
@@ -174,6 +178,8 @@ pub struct Recipient<'a> {
     pub agree: &'a KemPublic,
     /// By which it finds its wrap.
     pub tag_key: &'a TagKey,
+    /// Whether it gets the content key alone: it is in "from now on".
+    pub from_now: bool,
 }
 
 /// The next epoch.
@@ -290,16 +296,20 @@ impl EpochDraft<'_> {
     ) -> Result<Entry, SealError> {
         let bucket = header.bucket;
         let place = Place { suite: self.sealing.suite, bucket, n: self.n };
+        let content = self.key.content(bucket);
         let mut wraps = Vec::with_capacity(self.recipients.len());
         for one in self.recipients {
-            wraps.push(wrap(place, self.key, one.agree, one.tag_key, rng)?);
+            wraps.push(if one.from_now {
+                wrap(place, &content, one.agree, one.tag_key, rng)?
+            } else {
+                wrap(place, self.key, one.agree, one.tag_key, rng)?
+            });
         }
         let history = self.key.history(bucket);
         let mut back = Vec::with_capacity(self.before.len());
         for (id, old) in self.before {
             back.push(seal_back(place.suite, &history, *id, old)?);
         }
-        let content = self.key.content(bucket);
         let clear = Clear::Epoch(Epoch {
             n: self.n,
             prev: self.before.iter().map(|(id, _)| *id).collect(),

@@ -300,6 +300,25 @@ mod tests {
     }
 
     #[test]
+    fn a37_who_is_in_from_now_on_is_handed_no_other_content_key() {
+        let mut rng = DangerSeeded::new(7);
+        let m = members(1, &mut rng).remove(0);
+        let (e, other) = (EpochKey::generate(&mut rng), EpochKey::generate(&mut rng));
+        let (ce, cc) = (e.commitment(), e.content(place().bucket).commitment());
+        let to = m.pair.public();
+        let mut of = |key: &ContentKey| wrap(place(), key, &to, &m.tag_key, &mut rng).unwrap();
+        let good = of(&e.content(place().bucket));
+        // Of another epoch, and of another bucket.
+        let elsewhere = e.content(BucketId([2; 32]));
+        let bad = [of(&other.content(place().bucket)), of(&elsewhere)];
+        let open = |wraps: &[[u8; WRAP_LEN]]| {
+            open_epoch(place(), &m.pair, Some(&m.tag_key), ce, cc, wraps)
+        };
+        assert!(open(&bad).is_err());
+        assert!(matches!(open(&[bad[0], good]), Ok(EpochGrant::Content(_))));
+    }
+
+    #[test]
     fn a_wrap_opens_in_its_bucket_and_epoch_and_as_its_kind_only() {
         let mut rng = DangerSeeded::new(3);
         let m = members(1, &mut rng).remove(0);

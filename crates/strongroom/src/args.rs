@@ -76,6 +76,7 @@ pub enum Command {
     Grants(commands::grants::Args),
     Accept(commands::accept::Args),
     Revoke(commands::revoke::Args),
+    Quarantine(commands::quarantine::Args),
     Sync(commands::sync::Args),
     Status(commands::status::Args),
     Verify(commands::verify::Args),

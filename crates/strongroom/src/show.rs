@@ -58,6 +58,12 @@ pub fn time(seconds: i64) -> String {
     moment(seconds, &TimeZone::system())
 }
 
+/// Seconds since 1970, by this device's clock.
+pub fn now_secs() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| since.as_secs())
+}
+
 /// The same for times that cannot be before 1970; 0 means never.
 pub fn time_or_never(seconds: u64) -> String {
     if seconds == 0 {

@@ -71,6 +71,17 @@ pub struct Control {
     /// Control entries of each author with their numbers, ascending.
     authors: HashMap<AuthorKey, Vec<(u64, EntryId)>>,
     deactivated: Option<Hlc>,
+    /// Who got the key of an epoch by a member entry under it.
+    let_in: BTreeMap<EntryId, BTreeSet<MemberTag>>,
+}
+
+/// A capability that members act by and whose time is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ended {
+    /// The uppermost of a chain whose time is over: with it goes all below.
+    pub capability: CapabilityId,
+    /// How many different members stand in the chain down to it.
+    pub rank: usize,
 }
 
 /// A capability some member entry carried, with all above it.
@@ -113,6 +124,7 @@ impl Control {
             rules,
             authors: HashMap::from([(header.author, vec![(header.seq, id)])]),
             deactivated: None,
+            let_in: BTreeMap::new(),
         })
     }
 
@@ -184,9 +196,65 @@ impl Control {
         self.rules.members(|id| !self.entries.get(id).is_some_and(|hlc| self.is_over(*hlc)))
     }
 
+    /// The members, each with when its last chain ends, seconds since 1970.
+    pub fn ends(&self) -> BTreeMap<MemberTag, u64> {
+        let mut ends = BTreeMap::new();
+        for chain in self.chains_in() {
+            let Some(last) = chain.last() else { continue };
+            let (Some(tag), Some(granted)) = (last.member, self.grants.get(&last.id)) else {
+                continue;
+            };
+            let end = ends.entry(tag).or_insert(0);
+            *end = granted.grant.expires().max(*end);
+        }
+        ends
+    }
+
+    /// The members whose time is not over at `now`, seconds since 1970.
+    pub fn members_at(&self, now: u64) -> BTreeSet<MemberTag> {
+        let ends = self.ends().into_iter();
+        ends.filter(|(_, end)| *end > now).map(|(tag, _)| tag).collect()
+    }
+
+    /// What members act by and is over at `now`, seconds since 1970, with no revoke that says so.
+    pub fn ended(&self, now: u64) -> BTreeSet<Ended> {
+        let is_over = |id: &CapabilityId| {
+            self.grants.get(id).filter(|granted| granted.grant.expires() <= now)
+        };
+        let chains = self.chains_in();
+        let first = chains.filter_map(|chain| chain.iter().find_map(|it| is_over(&it.id)));
+        first.map(|it| Ended { capability: it.grant.capability(), rank: it.grant.rank() }).collect()
+    }
+
+    /// The capabilities by which members are in: not those of before they were taken out.
+    pub fn capabilities_in(&self) -> BTreeSet<CapabilityId> {
+        self.chains_in().filter_map(|chain| chain.last()).map(|last| last.id).collect()
+    }
+
+    /// How many different members stand in the chain down to a capability that was carried.
+    pub fn rank(&self, id: &CapabilityId) -> Option<usize> {
+        self.grants.get(id).map(|granted| granted.grant.rank())
+    }
+
+    /// Who was let in under this epoch, beside those it was made for: its key stands in the member
+    /// entries.
+    pub fn let_in_under(&self, epoch: &EntryId) -> impl Iterator<Item = &MemberTag> {
+        self.let_in.get(epoch).into_iter().flatten()
+    }
+
+    /// The chains of the members, by entries from before a deactivation.
+    fn chains_in(&self) -> impl Iterator<Item = &Chain> {
+        self.rules.chains_in(|id| !self.entries.get(id).is_some_and(|hlc| self.is_over(*hlc)))
+    }
+
     /// Whether this control entry counts; for a revoke, whether it stands.
     pub fn counts(&self, id: &EntryId) -> bool {
         self.rules.counts(id) || self.rules.stands(id)
+    }
+
+    /// Whether this revoke is here and stands.
+    pub fn stands(&self, id: &EntryId) -> bool {
+        self.rules.stands(id)
     }
 
     /// The revokes that stand, ascending by id: what everything else is judged by. Where this
@@ -279,6 +347,7 @@ impl Control {
         let clear = Clear::decode(header.kind, entry.clear()).map_err(|_| ControlError::Form)?;
         let mut prev = Vec::new();
         let mut carried = Vec::new();
+        let mut wraps = false;
         let act = match clear {
             Clear::Epoch(epoch) => {
                 prev.clone_from(&epoch.prev);
@@ -286,6 +355,7 @@ impl Control {
                 Act::Epoch
             }
             Clear::Member(member) => {
+                wraps = member.wrap.is_some();
                 carried = self.carried(header, &member)?;
                 Act::Member(carried.iter().map(|(_, granted)| granted.chain.clone()).collect())
             }
@@ -310,6 +380,10 @@ impl Control {
             RulesError::NotAllowed => ControlError::NotAllowed,
         })?;
         self.keep(&id, header, &names, prev);
+        if wraps {
+            let tags = carried.iter().filter_map(|(_, granted)| granted.grant.member());
+            self.let_in.entry(header.epoch).or_default().extend(tags);
+        }
         for (capability, granted) in carried {
             self.grants.insert(capability.id(), granted);
             self.capabilities.insert(capability.id(), capability);

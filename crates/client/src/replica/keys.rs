@@ -8,6 +8,8 @@ use strongroom_seal::local::LocalKey;
 use strongroom_wire::entry::Hlc;
 use strongroom_wire::ids::{AuthorKey, BucketId, ChunkId, DocumentTag, EntryId};
 
+use crate::error::Result;
+
 /// A bucket's number in this replica.
 pub type BucketNo = u32;
 /// An entry's number in this replica, per bucket, from 1.
@@ -102,6 +104,11 @@ pub fn document(b: BucketNo, tag: DocumentTag) -> Vec<u8> {
 /// All documents.
 pub fn documents(b: BucketNo) -> Vec<u8> {
     key(b'D', b, &[])
+}
+/// The document whose row this key is.
+pub fn tag_of(key: &[u8]) -> Result<DocumentTag> {
+    let tag = key.last_chunk::<16>();
+    tag.map(|tag| DocumentTag(*tag)).ok_or_else(super::damaged_row)
 }
 /// One version of a document.
 pub fn version(b: BucketNo, tag: DocumentTag, hlc: Hlc, id: EntryId) -> Vec<u8> {

@@ -78,8 +78,13 @@ pub struct BucketRecord {
     pub name_key: Zeroizing<[u8; 32]>,
     /// Epochs that can be opened: entry id and key.
     pub epochs: Vec<(EntryId, Zeroizing<[u8; 32]>)>,
+    /// Epochs of which the content key alone is held: entry id and key. This person is in "from
+    /// now on" there.
+    pub contents: Vec<(EntryId, Zeroizing<[u8; 32]>)>,
     /// The epoch to write under.
     pub current_epoch: EntryId,
+    /// Until when it is fresh, seconds since 1970: then somebody's time is over.
+    pub fresh_until: u64,
     /// Whether the bucket was deactivated.
     pub deactivated: bool,
     /// Whether it is the vault's own bucket, which is not listed.
@@ -90,20 +95,23 @@ pub struct BucketRecord {
 
 impl Row for BucketRecord {
     fn write(&self, w: &mut Writer) {
-        w.array(14).uint(u64::from(self.no)).bytes(&self.id.0).text(&self.label);
+        w.array(16).uint(u64::from(self.no)).bytes(&self.id.0).text(&self.label);
         w.bytes(&*self.member_seed);
         write_chain(w, &self.member_chain);
         w.bytes(&self.author_capability).uint(u64::from(self.instance));
-        w.bytes(&*self.tag_key).bytes(&*self.name_key).array(self.epochs.len());
-        for (id, key) in &self.epochs {
-            w.array(2).bytes(&id.0).bytes(&**key);
+        w.bytes(&*self.tag_key).bytes(&*self.name_key);
+        for keys in [&self.epochs, &self.contents] {
+            w.array(keys.len());
+            for (id, key) in keys {
+                w.array(2).bytes(&id.0).bytes(&**key);
+            }
         }
-        w.bytes(&self.current_epoch.0).bool(self.deactivated).bool(self.internal);
-        w.bool(self.default);
+        w.bytes(&self.current_epoch.0).uint(self.fresh_until);
+        w.bool(self.deactivated).bool(self.internal).bool(self.default);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
-        r.array_exact(14)?;
+        r.array_exact(16)?;
         Ok(Self {
             no: r.u32()?,
             id: BucketId(r.bytes_exact()?),
@@ -114,21 +122,24 @@ impl Row for BucketRecord {
             instance: r.u32()?,
             tag_key: Zeroizing::new(r.bytes_exact()?),
             name_key: Zeroizing::new(r.bytes_exact()?),
-            epochs: {
-                let count = r.array(1_000_000)?;
-                (0..count)
-                    .map(|_| {
-                        r.array_exact(2)?;
-                        Ok((EntryId(r.bytes_exact()?), Zeroizing::new(r.bytes_exact()?)))
-                    })
-                    .collect::<Result<_, CborError>>()?
-            },
+            epochs: read_keys(r)?,
+            contents: read_keys(r)?,
             current_epoch: EntryId(r.bytes_exact()?),
+            fresh_until: r.uint()?,
             deactivated: r.bool()?,
             internal: r.bool()?,
             default: r.bool()?,
         })
     }
+}
+
+fn read_keys(r: &mut Reader<'_>) -> Result<Vec<(EntryId, Zeroizing<[u8; 32]>)>, CborError> {
+    let count = r.array(1_000_000)?;
+    let one = |r: &mut Reader<'_>| {
+        r.array_exact(2)?;
+        Ok((EntryId(r.bytes_exact()?), Zeroizing::new(r.bytes_exact()?)))
+    };
+    (0..count).map(|_| one(r)).collect()
 }
 
 /// Where this device stands in one bucket. Clear: it says no more than the headers beside it.
@@ -464,19 +475,21 @@ pub struct SyncState {
     pub since_compared: u64,
     /// Whether the sets differed when last compared.
     pub differs: bool,
+    /// Whether the bucket is closed to this person there: nobody takes what it has not sent.
+    pub closed: bool,
 }
 
 impl Row for SyncState {
     fn write(&self, w: &mut Writer) {
-        w.array(7).option(self.cursor, |w, cursor| {
+        w.array(8).option(self.cursor, |w, cursor| {
             w.array(2).bytes(&cursor.log).uint(cursor.at);
         });
         w.uint(self.pushed).uint(self.synced).uint(self.requests).uint(self.bytes_sent);
-        w.uint(self.since_compared).bool(self.differs);
+        w.uint(self.since_compared).bool(self.differs).bool(self.closed);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
-        r.array_exact(7)?;
+        r.array_exact(8)?;
         Ok(Self {
             cursor: r.option(|r| {
                 r.array_exact(2)?;
@@ -488,6 +501,7 @@ impl Row for SyncState {
             bytes_sent: r.uint()?,
             since_compared: r.uint()?,
             differs: r.bool()?,
+            closed: r.bool()?,
         })
     }
 }

@@ -12,8 +12,12 @@ pub struct GrantInfo {
     pub bucket: String,
     /// `read`, `write` or `admin`.
     pub rights: &'static str,
+    /// Whether they open nothing from before.
+    pub from_now: bool,
     /// Until when, seconds since 1970.
     pub until: u64,
+    /// Bytes of its entry.
+    pub bytes: u64,
     /// Whether a provider knows of it; else it is sent with the next command that reaches one.
     pub sent: bool,
     /// The invitation, to be handed to them: text that survives mail, and that only they can open.
@@ -33,7 +37,7 @@ pub struct InvitationInfo {
     pub bucket: String,
     /// What they call it.
     pub label: String,
-    /// `read`, `write` or `admin`.
+    /// `read`, `write` or `admin`, and whether from now on.
     pub rights: String,
     /// Until when, seconds since 1970.
     pub until: u64,
@@ -52,6 +56,8 @@ pub struct MemberInfo {
     pub principal: String,
     /// `read`, `write` or `admin`.
     pub rights: &'static str,
+    /// Whether they open nothing from before they were let in.
+    pub from_now: bool,
     /// Whether they have accepted.
     pub accepted: bool,
     /// Devices that wrote here.
@@ -69,6 +75,8 @@ pub struct MemberInfo {
 pub struct RemovalInfo {
     /// Who.
     pub name: String,
+    /// Whether it was this person, who left.
+    pub you: bool,
     /// Of which bucket.
     pub bucket: String,
     /// Entries it took, whatever the bucket holds.
@@ -77,4 +85,50 @@ pub struct RemovalInfo {
     pub bytes: u64,
     /// Whether a provider knows of it; else it is sent with the next command that reaches one.
     pub sent: bool,
+}
+
+/// What somebody could open was sealed again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct AnewInfo {
+    /// In which bucket.
+    pub bucket: String,
+    /// Contents that were sealed again by this run.
+    pub documents: u64,
+    /// Their true bytes.
+    pub bytes: u64,
+    /// Copies under old keys that were purged at the providers.
+    pub purged: u64,
+    /// Whether a provider knows of it; else it is sent with the next command that reaches one.
+    pub sent: bool,
+}
+
+/// Entries that nobody takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Untaken {
+    /// In which bucket.
+    pub bucket: String,
+    /// How many.
+    pub entries: u64,
+}
+
+/// An entry that does not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Quarantined {
+    /// The entry.
+    pub entry: String,
+    /// In which bucket.
+    pub bucket: String,
+    /// `version`, `removal`, `revoke` (one that a senior undid), or `unsent` (this person's, which
+    /// nobody takes).
+    pub what: &'static str,
+    /// Who wrote it, if they are a contact.
+    pub by: Option<String>,
+    /// Who wrote it, if the member entry that says so can be opened.
+    pub principal: Option<String>,
+    /// When, by its author's clock, seconds since 1970.
+    pub at: u64,
+    /// The document's name, or whom a revoke names, as far as it opens.
+    pub name: Option<String>,
+    /// True bytes of the content.
+    pub size: Option<u64>,
 }

@@ -8,11 +8,11 @@ use strongroom_core::keyring::{EntryOpenError, Keyring};
 use strongroom_core::parts::encode_reason;
 use strongroom_core::writer::{Planned, Under};
 use strongroom_seal::identity::AuthorSigningKey;
-use strongroom_seal::keys::{EpochKey, NameKey};
+use strongroom_seal::keys::{ContentKey, EpochKey, NameKey};
 use strongroom_seal::sealing::Sealing;
 use strongroom_wire::capability::{Action, Capability, CapabilityChain};
 use strongroom_wire::clear::{Clear, References};
-use strongroom_wire::entry::{Entry, Kind};
+use strongroom_wire::entry::{Entry, Header, Kind};
 use strongroom_wire::ids::{CapabilityId, DocumentTag, EntryId};
 
 use super::Vault;
@@ -67,6 +67,9 @@ impl Bucket {
         for (id, key) in &record.epochs {
             keyring.add(*id, EpochKey::from_secret_bytes(key));
         }
+        for (id, key) in &record.contents {
+            keyring.add_content(*id, ContentKey::from_secret_bytes(key));
+        }
         let author = vault.secrets.secret.author(record.id, record.instance);
         let names = NameKey::from_secret_bytes(&record.name_key);
         Ok(Self { record, keyring, names, author })
@@ -84,6 +87,29 @@ impl Bucket {
         }
         let what = format!("the bucket {} is deactivated: it can be read only", self.record.label);
         Err(Error::new(ErrorKind::Refused, what))
+    }
+
+    /// Whether this person is in "from now on": it holds content keys that lead to nothing older.
+    pub fn is_from_now(&self) -> bool {
+        self.keyring.contents_only().next().is_some()
+    }
+
+    /// Whether something is sealed under an epoch from before this person was let in from then on.
+    pub(crate) fn is_shut(&self, header: &Header) -> bool {
+        self.is_from_now() && !self.keyring.has(&header.epoch)
+    }
+
+    /// The epoch to write under without looking further, if it is fresh at `now`, seconds since
+    /// 1970.
+    pub(crate) fn fresh_epoch(&self, now: u64) -> Option<EntryId> {
+        let known = self.record.current_epoch;
+        (!known.is_zero() && now < self.record.fresh_until).then_some(known)
+    }
+
+    /// Whether the capability of this device allows this.
+    pub(crate) fn may(&self, action: Action) -> bool {
+        Capability::decode(&self.record.author_capability)
+            .is_ok_and(|capability| capability.claims().actions.contains(action))
     }
 
     /// Whether this person may read only, by the capability of this device, or of the person where

@@ -26,7 +26,7 @@ use crate::progress::Quiet;
 use crate::random::SystemRng;
 use crate::replica::index::{Intake, Taken};
 use crate::replica::keys;
-use crate::replica::rows::{BucketRecord, Totals};
+use crate::replica::rows::{BucketRecord, DocumentRow, Totals};
 use crate::report::{BucketInfo, VersionInfo};
 use crate::sealing::padding_word;
 
@@ -117,6 +117,11 @@ impl Vault {
         self.bucket_info(&bucket, true)
     }
 
+    /// The bucket without its content; `None`: the default one.
+    pub fn get_bucket_of(&self, bucket: Option<&str>) -> Result<BucketInfo> {
+        self.bucket_info(&self.bucket(bucket)?, false)
+    }
+
     /// **BucketExists**: whether this vault has a bucket of this id. No provider is asked.
     pub fn bucket_exists(&self, did: &str) -> Result<bool> {
         let id: BucketId = did.parse().map_err(|e: strongroom_wire::ids::IdError| {
@@ -202,7 +207,10 @@ impl Vault {
             tag_key: founded.tag_key.to_secret_bytes(),
             name_key: founded.name_key.to_secret_bytes(),
             epochs: vec![(founded.epoch, founded.epoch_key.to_secret_bytes())],
+            contents: Vec::new(),
             current_epoch: founded.epoch,
+            // Its founder's is the only time that runs.
+            fresh_until: u64::MAX,
             deactivated: false,
             internal,
             default,
@@ -302,11 +310,30 @@ impl Vault {
             content_bytes: totals.content_bytes,
             entries: self.replica.tip(b)?.sum.count(),
             members,
+            from_now: bucket.is_from_now(),
+            shut: self.shut_documents(bucket)?,
             conflicts,
             suite: bucket.sealing()?.suite.byte(),
             padding: padding_word(bucket.sealing()?.padding),
             content,
         })
+    }
+
+    /// How many documents there are of which this person, who is in from now on, opens nothing.
+    fn shut_documents(&self, bucket: &Bucket) -> Result<u64> {
+        let mut shut = 0;
+        if !bucket.is_from_now() {
+            return Ok(shut);
+        }
+        let rows: Vec<(Vec<u8>, DocumentRow)> = self.replica.all(&keys::documents(bucket.no()))?;
+        for (_, row) in rows {
+            let shut_head = row.heads.first().filter(|_| row.current().is_none());
+            let Some(head) = shut_head else { continue };
+            let entry = self.replica.entry(bucket.no(), head.no)?;
+            let header = entry.header();
+            shut += u64::from(header.kind == Kind::Version && bucket.is_shut(header));
+        }
+        Ok(shut)
     }
 
     /// Sends what was written, if a provider answers; what is not sent stays in the outbox.
@@ -323,8 +350,16 @@ impl Vault {
                 Err(error) => return Err(error),
             }
         }
+        // What is nothing new costs no request.
         let mut vault = self.vault_bucket()?;
-        self.push(&mut vault, &Quiet)?;
+        let last = self.replica.tip(vault.no())?.last_no;
+        let mut unsent = false;
+        for record in self.remote_records()? {
+            unsent |= self.sync_state(&vault, &record)?.pushed < last;
+        }
+        if unsent {
+            self.push(&mut vault, &Quiet)?;
+        }
         self.push(bucket, &Quiet)
     }
 }

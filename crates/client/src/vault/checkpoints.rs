@@ -157,7 +157,8 @@ impl Vault {
         let mut intake = Intake::start(&self.replica, bucket.no())?;
         let position = intake.tip().position;
         let own = intake.checkpoints().own.of(bucket.author.author());
-        let Ok(under) = bucket.under(bucket.record.current_epoch) else { return Ok(()) };
+        let Some(epoch) = bucket.fresh_epoch(self.clock.now_secs()) else { return Ok(()) };
+        let Ok(under) = bucket.under(epoch) else { return Ok(()) };
         if own.uncovered(position.next_seq) == 0 {
             return Ok(());
         }

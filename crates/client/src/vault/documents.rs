@@ -124,11 +124,15 @@ impl Vault {
     }
 
     fn head_content(&self, bucket: &Bucket, head: &Head) -> Result<Option<Vec<u8>>> {
-        use strongroom_core::document::Content;
+        use strongroom_core::document::{Content, VersionBody};
+        use strongroom_core::keyring::EntryOpenError;
         let entry = self.replica.entry(bucket.no(), head.no)?;
-        match bucket.keyring.open_version(&entry)?.content {
-            Content::Inline(bytes) => Ok(Some(bytes)),
-            _ => Ok(None),
+        match bucket.keyring.open_version(&entry) {
+            Ok(VersionBody { content: Content::Inline(bytes), .. }) => Ok(Some(bytes)),
+            // Of before this person was in.
+            Err(EntryOpenError::NoKey) if bucket.is_from_now() => Ok(None),
+            Ok(_) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -25,7 +25,7 @@ use super::chains::forking;
 use super::checkpoints::take_checkpoint;
 use super::frames::{header_of, read_answer, signed_prefix};
 use super::lost::Lost;
-use super::{Bucket, Vault};
+use super::{Bucket, Vault, hidden};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Progress, Stage};
 use crate::random::SystemRng;
@@ -226,6 +226,7 @@ impl Vault {
                 self.note(bucket.no(), loss(&record.url, &bucket.record.label))?;
             }
             state.differs = !done.equal;
+            state.closed = false;
             state.synced = self.clock.now_secs();
             self.put_sync_state(bucket, record, &state)?;
             return Ok(done);
@@ -260,7 +261,7 @@ impl Vault {
         Ok(self.replica.get_clear(&key)?.unwrap_or_default())
     }
 
-    fn put_sync_state(
+    pub(super) fn put_sync_state(
         &self,
         bucket: &Bucket,
         remote: &RemoteRecord,
@@ -410,7 +411,11 @@ impl Vault {
         if let Some(genesis) = log.iter().find(|it| it.id() == bucket.record.id.genesis()) {
             bucket.keyring.born(genesis).map_err(|e| Error::damaged(e.to_string()))?;
         }
+        let held = bucket.keyring.held();
         self.open_epochs(bucket, &log)?;
+        let came: HashSet<EntryId> = log.iter().map(|entry| entry.id()).collect();
+        // What came before, and was shut, may open by what came now.
+        let opened = bucket.keyring.held().difference(&held).any(|epoch| !came.contains(epoch));
         for entry in verified {
             bucket.admit(&entry)?;
             self.check_follows(b, &entry, &taken)?;
@@ -432,11 +437,12 @@ impl Vault {
         let sealed = self.replica.seal(&record_key, &bucket.record)?;
         intake.batch().put(record_key, sealed);
         let changed = control.as_ref().is_some_and(|now| now.standing() != standing);
-        if changed {
-            intake.batch().put(keys::unsettled(b), Vec::new());
+        if changed || opened {
+            let mark = if opened { hidden::OPENED.to_vec() } else { Vec::new() };
+            intake.batch().put(keys::unsettled(b), mark);
         }
         let tip = intake.commit()?;
-        if changed {
+        if changed || opened {
             self.settle_hidden(bucket)?;
         }
         if contiguous {
@@ -541,6 +547,7 @@ pub(crate) fn closed_to_you(bucket: &str, error: Error) -> Error {
     let what = format!("{bucket} is closed to you: you were taken out of it, or your time is over");
     Error::new(ErrorKind::Refused, what)
         .with_hint("what you had is still here; whoever shared it can invite you again")
+        .because_of(&error)
 }
 
 fn add_traffic(state: &mut SyncState, remote: &Remote) {

@@ -19,7 +19,9 @@ use strongroom_wire::limits::CLOCK_SKEW_SECS;
 use super::buckets::bucket_document;
 use super::documents::BUCKET;
 use super::exchange::member_session;
+use super::membership::Terms;
 use super::people::{CARD, Person};
+use super::renew::next_end;
 use super::{Bucket, BucketDocument, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
@@ -36,8 +38,8 @@ struct Read {
 }
 
 impl Vault {
-    /// Lets a contact into a bucket. The invitation it gives is for them alone, and useless once
-    /// accepted.
+    /// Lets a contact into a bucket, with its history. The invitation it gives is for them alone,
+    /// and useless once accepted.
     pub fn grant(
         &self,
         bucket: Option<&str>,
@@ -45,6 +47,12 @@ impl Vault {
         rights: Rights,
         until: Option<u64>,
     ) -> Result<GrantInfo> {
+        self.grant_as(bucket, who, Terms { rights, until, from_now: false })
+    }
+
+    /// The same on any terms. Who has access already gets more of it, or for longer; never less.
+    pub fn grant_as(&self, bucket: Option<&str>, who: &str, terms: Terms) -> Result<GrantInfo> {
+        let until = terms.until;
         let log = self.contact_log(who)?;
         let agree = agree_key(&log, who)?;
         let mut bucket = self.bucket(bucket)?;
@@ -54,10 +62,9 @@ impl Vault {
         }
         let own = self.own_log()?.0.card(None).encode();
         let tag = bucket.names.member_tag(log.principal());
-        let members = self.standing(&bucket)?.control.members();
-        if members.contains(&tag) {
-            return Err(Error::new(ErrorKind::Conflict, format!("{who} has access already"))
-                .with_hint("`strongroom grants` shows who; revoke it to give it anew"));
+        let Terms { rights, from_now, .. } = self.widened(&bucket, tag, who, terms)?;
+        if from_now {
+            self.begin_now(&mut bucket)?;
         }
         self.leave_card(&bucket, &own)?;
         let grantee = Grantee {
@@ -67,8 +74,9 @@ impl Vault {
             until,
             // A provider whose clock is behind this one's must not call it too early.
             from: self.clock.now_secs().saturating_sub(CLOCK_SKEW_SECS),
+            from_now,
         };
-        let (invited, entry) = self.write_grant(&mut bucket, &grantee)?;
+        let (invited, entry, bytes) = self.write_grant(&mut bucket, &grantee)?;
         let expires = invited.chain.last().map_or(0, |last| last.claims().expires);
         let text = self.sealed_invitation(&bucket, &grantee, invited, entry, own)?;
         let sent = self.push_best_effort(&mut bucket)?;
@@ -76,7 +84,9 @@ impl Vault {
             name: who.to_owned(),
             bucket: bucket.record.label.clone(),
             rights: rights.word(),
+            from_now,
             until: expires,
+            bytes,
             sent,
             invitation: text,
         })
@@ -96,7 +106,7 @@ impl Vault {
         &self,
         bucket: &mut Bucket,
         grantee: &Grantee<'_>,
-    ) -> Result<(Invited, EntryId)> {
+    ) -> Result<(Invited, EntryId, u64)> {
         self.renew_if_due(bucket)?;
         let _lock = self.replica.lock_bucket(bucket.no())?;
         let standing = self.standing(bucket)?;
@@ -119,19 +129,26 @@ impl Vault {
         let planned = std::slice::from_ref(&invited.planned);
         let entries = self.seal(bucket, planned, false, &mut intake)?;
         let mut control = standing.control;
-        let mut made = EntryId::ZERO;
+        let (mut made, mut bytes) = (EntryId::ZERO, 0);
         for entry in entries {
             control
                 .insert(&entry)
                 .map_err(|e| Error::new(ErrorKind::Refused, format!("you may not do this: {e}")))?;
             made = entry.id();
+            bytes += entry.encode().len() as u64;
             intake.add(Taken::plain(entry), true)?;
         }
         if !control.counts(&made) {
             return Err(Error::new(ErrorKind::Refused, "you were taken out of this bucket"));
         }
+        let mut record = bucket.record.clone();
+        record.fresh_until = next_end(&control, self.clock.now_secs());
+        let key = keys::bucket(record.id);
+        let row = self.replica.seal(&key, &record)?;
+        intake.batch().put(key, row);
         intake.commit()?;
-        Ok((invited, made))
+        bucket.record = record;
+        Ok((invited, made, bytes))
     }
 
     fn sealed_invitation(
@@ -151,7 +168,7 @@ impl Vault {
             key: invited.key,
             tag_key: invited.tag_key,
             entry,
-            rights: grantee.rights.word().to_owned(),
+            rights: words(grantee),
             card,
             device: self.secrets.device.public(),
         };
@@ -233,13 +250,23 @@ impl Vault {
         if taken || made.member_chain.len() <= 1 {
             return Ok(made);
         }
-        let BucketDocument { member_seed, member_chain, tag_key, .. } = Self::taken(invitation)?;
+        made = self.taken_anew(made, &Self::taken(invitation)?, remote)?;
+        Ok(made)
+    }
+
+    /// The same bucket with another member key of this person's.
+    pub(super) fn taken_anew(
+        &self,
+        made: BucketRecord,
+        document: &BucketDocument,
+        remote: &RemoteRecord,
+    ) -> Result<BucketRecord> {
         self.update_record(made.id, |record| {
-            record.member_seed.clone_from(&member_seed);
-            record.member_chain.clone_from(&member_chain);
-            record.tag_key.clone_from(&tag_key);
+            record.member_seed.clone_from(&document.member_seed);
+            record.member_chain.clone_from(&document.member_chain);
+            record.tag_key.clone_from(&document.tag_key);
         })?;
-        made = self.replica.get(&key)?.unwrap_or(made);
+        let made = self.replica.get(&keys::bucket(made.id))?.unwrap_or(made);
         self.return_to(Bucket::open(made, self)?, remote)
     }
 
@@ -321,6 +348,7 @@ impl Vault {
             you: person.principal == self.secrets.principal,
             principal: person.principal.to_string(),
             rights: person.rights().word(),
+            from_now: person.from_now,
             accepted: person.accepted,
             devices: person.authors.len() as u64,
             since: person.since,
@@ -338,9 +366,17 @@ fn agree_key(log: &KeyLog, who: &str) -> Result<KemPublic> {
     })
 }
 
+/// For people: what is given.
+fn words(grantee: &Grantee<'_>) -> String {
+    let rights = grantee.rights.word();
+    if grantee.from_now { format!("{rights} from now on") } else { rights.to_owned() }
+}
+
 fn cannot_grant(error: GrantError) -> Error {
     match error {
         GrantError::Seal(error) => error.into(),
+        GrantError::FromNowAdmin => Error::new(ErrorKind::Usage, error.to_string())
+            .with_hint("grant it with its history, or `--write --from-now`"),
         GrantError::Delegation(_) | GrantError::Capability(_) => {
             Error::new(ErrorKind::Refused, format!("you cannot give this: {error}"))
                 .with_hint("`strongroom grants` shows what you may do here")

@@ -15,7 +15,11 @@ use super::{Bucket, Vault};
 use crate::error::{Error, Result};
 use crate::replica::index::{Intake, Judged};
 use crate::replica::keys::{self, LocalNo};
+use crate::replica::rows::DocumentRow;
 use crate::replica::{read_no, read_tip};
+
+/// Marks a bucket in which what was shut has come to open.
+pub(super) const OPENED: &[u8] = &[1];
 
 impl Vault {
     /// Judges entries again if a revoke came or fell since they were judged. A program that was
@@ -37,7 +41,11 @@ impl Vault {
         let Some(control) = self.control(bucket)? else { return Ok(()) };
         let b = bucket.no();
         let mut intake = Intake::start(&self.replica, b)?;
-        for tag in self.changed_documents(bucket, &control)? {
+        let mut changed = self.changed_documents(bucket, &control)?;
+        if self.replica.rows().get(&keys::unsettled(b))?.is_some_and(|mark| mark == OPENED) {
+            changed.append(&mut self.shut_until_now(bucket)?);
+        }
+        for tag in changed {
             let mut versions = BTreeMap::new();
             for no in self.version_numbers(bucket, tag)? {
                 let entry = self.replica.entry(b, no)?;
@@ -60,6 +68,21 @@ impl Vault {
         }
         intake.batch().delete(keys::unsettled(b));
         intake.commit().map(drop)
+    }
+
+    /// Documents that were shut when they came, and open by now.
+    fn shut_until_now(&self, bucket: &Bucket) -> Result<BTreeSet<DocumentTag>> {
+        let rows: Vec<(Vec<u8>, DocumentRow)> = self.replica.all(&keys::documents(bucket.no()))?;
+        let mut found = BTreeSet::new();
+        for (key, row) in rows {
+            for head in row.heads.iter().filter(|head| head.facts.is_none()) {
+                let entry = self.replica.entry(bucket.no(), head.no)?;
+                if Self::said(bucket, &entry).is_some() {
+                    found.insert(keys::tag_of(&key)?);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Documents with a version that counts and is hidden, or does not and is shown. An author's

@@ -10,10 +10,12 @@ use std::collections::HashMap;
 
 use strongroom_core::document::Metadata;
 use strongroom_core::founding::{Accepts, Enrolled, Enrolment, enrol};
+use strongroom_core::joining::member_facts;
 use strongroom_core::keyring::Keyring;
 use strongroom_core::writer::{Planned, seal_transaction};
 use strongroom_seal::identity::MemberSigningKey;
 use strongroom_wire::chain::{Tip, Verified, authenticate};
+use strongroom_wire::clear::Clear;
 use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::ids::EntryId;
 
@@ -177,10 +179,20 @@ impl Vault {
         // opened with its key once more, and sealed under one that stays.
         let dropped: Vec<Verified<Entry>> =
             again.extract_if(.., |entry| entry.header().kind == Kind::Epoch).collect();
+        // A revoke that came meanwhile beats a grant it did not see. Who did not see it cannot tell
+        // whom it named, so what was given is told, and given again by a person.
+        let given: Vec<Verified<Entry>> = again.extract_if(.., |entry| lets_in(entry)).collect();
+        for entry in &given {
+            let facts = member_facts(&bucket.keyring, &bucket.names, entry).ok();
+            let known = facts.map(|facts| self.contact_of(facts.body.principal)).transpose()?;
+            let name = known.flatten().map_or_else(|| "somebody".to_owned(), |it| it.name);
+            self.note(bucket.no(), not_given(&bucket.record.label, &name))?;
+        }
         let gone = |id: &EntryId| dropped.iter().any(|entry| entry.id() == *id);
         bucket.record.epochs.retain(|(id, _)| !gone(id));
+        bucket.record.contents.retain(|(id, _)| !gone(id));
         let before = std::mem::replace(bucket, Bucket::open(bucket.record.clone(), self)?);
-        bucket.record.current_epoch = standing.only_epoch(bucket);
+        standing.settle(bucket, self.clock.now_secs());
         let epoch = standing.epoch_to_join(bucket)?;
         self.enrol_next(bucket, &standing, &mut intake)?;
         if bucket.writable().is_err() && !again.is_empty() {
@@ -252,6 +264,21 @@ impl Vault {
         let sealed = sealed.ok_or_else(|| Error::new(ErrorKind::Other, "nothing was sealed"))?;
         Ok((sealed, facts))
     }
+}
+
+/// Whether a member entry gives somebody else the key.
+fn lets_in(entry: &Entry) -> bool {
+    let clear = Clear::decode(entry.header().kind, entry.clear());
+    matches!(clear, Ok(Clear::Member(member)) if member.wrap.is_some())
+}
+
+/// What a person is told whose grant met a revoke.
+fn not_given(bucket: &str, name: &str) -> String {
+    format!(
+        "{name} was given access to {bucket} here while another device took somebody out: that \
+         invitation counts for nothing; `strongroom grants {bucket}` shows who is in, and \
+         `strongroom grant` gives it again"
+    )
 }
 
 /// What a person is told whose last changes nobody took.

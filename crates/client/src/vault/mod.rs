@@ -2,6 +2,7 @@
 //! replica. Goes out: everything the command line offers, blocking. Must not know: terminals.
 
 mod address_book;
+mod anew;
 mod bucket;
 mod buckets;
 mod chains;
@@ -19,11 +20,13 @@ mod instance;
 mod judging;
 mod list;
 mod lost;
+mod membership;
 mod paths;
 mod people;
 mod pinning;
 mod privacy;
 mod provider;
+mod quarantine;
 mod recover;
 mod removal;
 mod renew;
@@ -42,7 +45,9 @@ pub use create::Phrase;
 pub(crate) use create::StoredKeyLog;
 pub(crate) use documents::{BucketDocument, decode_settings, encode_settings};
 pub use exchange::Exchanged;
+pub use membership::Terms;
 pub(crate) use provider::RecordContents;
+pub(crate) use quarantine::{decode_settled, encode_settled};
 pub use recover::Shown;
 
 use crate::clock::Clock;

@@ -45,6 +45,9 @@ pub(crate) struct Person {
     pub authors: Vec<AuthorKey>,
     /// Who let it in.
     pub by: Option<MemberTag>,
+    /// Whether everybody who let it in did so from now on: it gets no E. What it says of itself
+    /// does not count.
+    pub from_now: bool,
 }
 
 impl Person {
@@ -61,7 +64,7 @@ impl Vault {
         control: &Control,
         log: &[Verified<Entry>],
     ) -> Result<BTreeMap<MemberTag, Person>> {
-        let members = control.members();
+        let in_by = control.capabilities_in();
         let mut people: BTreeMap<MemberTag, Person> = BTreeMap::new();
         let mut logs: BTreeMap<PrincipalId, KeyLog> = BTreeMap::new();
         let mut by_author: BTreeMap<AuthorKey, MemberTag> = BTreeMap::new();
@@ -73,11 +76,13 @@ impl Vault {
             if enrols {
                 by_author.insert(author, tag);
             }
-            if !control.counts(&entry.id()) || !members.contains(&tag) {
+            // What one was let in by before he was taken out does not come back with him.
+            if !control.counts(&entry.id()) || !carried.iter().any(|it| in_by.contains(&it.id())) {
                 continue;
             }
-            let by = by_author.get(&author).copied().filter(|by| *by != tag);
-            note(&mut people, tag, entry, &carried, &facts, enrols.then_some(author), by);
+            let by = by_author.get(&author).copied();
+            let word = Word { carried: &carried, facts: &facts, enrols, by };
+            note(&mut people, tag, entry, &word);
             keep_log(&mut logs, facts.body.principal, facts.body.card.as_deref());
         }
         self.find_agree_keys(bucket, &mut people, logs)?;
@@ -117,15 +122,24 @@ fn said_by(bucket: &Bucket, entry: &Verified<Entry>) -> Option<(MemberFacts, Vec
     Some((facts, carried.collect::<Option<_>>()?))
 }
 
+/// What one entry says of a member.
+struct Word<'a> {
+    carried: &'a [Capability],
+    facts: &'a MemberFacts,
+    /// Whether it makes its author one of the member's.
+    enrols: bool,
+    /// Whose author wrote it; none: the root key.
+    by: Option<MemberTag>,
+}
+
 fn note(
     people: &mut BTreeMap<MemberTag, Person>,
     tag: MemberTag,
     entry: &Verified<Entry>,
-    carried: &[Capability],
-    facts: &MemberFacts,
-    author: Option<AuthorKey>,
-    by: Option<MemberTag>,
+    word: &Word<'_>,
 ) {
+    let Word { carried, facts, enrols, by } = word;
+    let own = *by == Some(tag);
     let person = people.entry(tag).or_insert_with(|| Person {
         principal: facts.body.principal,
         tag_key: None,
@@ -136,6 +150,7 @@ fn note(
         accepted: false,
         authors: Vec::new(),
         by: None,
+        from_now: true,
     });
     for claims in carried.iter().map(Capability::claims) {
         for action in claims.actions.iter() {
@@ -147,8 +162,11 @@ fn note(
     if let Some(key) = &facts.body.tag_key {
         person.tag_key = Some(TagKey::from_secret_bytes(&key.to_secret_bytes()));
     }
-    person.authors.extend(author);
-    person.by = person.by.or(by);
+    person.authors.extend(enrols.then(|| entry.header().author));
+    person.by = person.by.or(by.filter(|_| !own));
+    if !own {
+        person.from_now &= facts.body.from_now;
+    }
 }
 
 /// Keeps a log that is this principal's, if it is longer than what is known.

@@ -9,6 +9,7 @@ use strongroom_seal::phrase::Phrase as SealPhrase;
 use strongroom_seal::recovery::{ROOT_WRAP_LEN, RecoveryKey, open_record, unwrap_root_key};
 use strongroom_seal::suite::Suite;
 use strongroom_store::Batch;
+use strongroom_wire::capability::Capability;
 use strongroom_wire::capability::CapabilityChain;
 use strongroom_wire::ids::{BucketId, EntryId};
 use zeroize::Zeroizing;
@@ -225,7 +226,11 @@ impl Vault {
         let vault = self.vault_bucket()?;
         let mut joined = 0;
         for document in self.bucket_documents(&vault)? {
-            if self.replica.rows().get(&keys::bucket(document.id))?.is_some() {
+            if let Some(made) = self.replica.get::<BucketRecord>(&keys::bucket(document.id))? {
+                if given_later(&document.member_chain, &made.member_chain) {
+                    let made = self.taken_anew(made, &document, record)?;
+                    self.join(&mut Bucket::open(made, self)?, record, None, progress)?;
+                }
                 continue;
             }
             let made = self.keep_bucket(&document)?;
@@ -311,6 +316,16 @@ impl Vault {
     }
 }
 
+/// Whether what a chain ends with was given after what the other ends with: another device of the
+/// person accepted it.
+fn given_later(chain: &[Vec<u8>], than: &[Vec<u8>]) -> bool {
+    let given = |chain: &[Vec<u8>]| {
+        let last = chain.last().and_then(|bytes| Capability::decode(bytes).ok());
+        last.and_then(|last| last.claims().not_before)
+    };
+    given(chain).is_some_and(|at| given(than).is_none_or(|before| at > before))
+}
+
 /// Reads the newest recovery record that opens and is the person's.
 fn read_record(
     runtime: &Runtime,
@@ -362,7 +377,9 @@ fn blank_record(
         tag_key: Zeroizing::new([0; 32]),
         name_key: Zeroizing::new([0; 32]),
         epochs: Vec::new(),
+        contents: Vec::new(),
         current_epoch: EntryId::ZERO,
+        fresh_until: 0,
         deactivated: false,
         internal: false,
         default: false,

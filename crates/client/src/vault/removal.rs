@@ -1,21 +1,23 @@
 //! Taking somebody out of a bucket. Comes in: who. Goes out: two entries, the revoke and the epoch
-//! without him, in one commit; no document is touched. Must not know: terminals.
+//! without him, in one commit; no document is touched. Or what goes with the date on which
+//! somebody's time is over. Must not know: terminals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_core::granting::take_out;
-use strongroom_core::rotation::{Recipient, Renewal, seal_renewing};
-use strongroom_core::writer::ChainPosition;
-use strongroom_seal::kem::KemPublic;
-use strongroom_seal::keys::TagKey;
-use strongroom_wire::capability::Capability;
+use strongroom_core::rotation::Recipient;
+use strongroom_core::writer::{ChainPosition, seal_transaction};
+use strongroom_seal::identity::MemberSigningKey;
+use strongroom_wire::capability::{Action, Capability};
 use strongroom_wire::chain::Verified;
 use strongroom_wire::clear::{Clear, RevokeTarget};
 use strongroom_wire::control::Control;
 use strongroom_wire::entry::{Entry, Kind};
-use strongroom_wire::ids::{AuthorKey, EntryId, MemberTag, PrincipalId};
+use strongroom_wire::ids::{AuthorKey, CapabilityId, EntryId, MemberTag, PrincipalId};
+use strongroom_wire::limits::REVOKE_TARGETS_MAX;
 
 use super::people::Person;
+use super::renew::Standing;
 use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::random::SystemRng;
@@ -25,25 +27,33 @@ use crate::report::RemovalInfo;
 
 impl Vault {
     /// Takes a member out of a bucket. What they opened they may have kept; what is written from
-    /// now on they cannot open, and what they write counts for nobody.
+    /// now on they cannot open, and what they write counts for nobody. Whoever names himself
+    /// leaves: one entry, and the others make the next epoch.
     pub fn remove_member(&self, bucket: Option<&str>, who: &str) -> Result<RemovalInfo> {
         let mut bucket = self.bucket(bucket)?;
-        bucket.writable()?;
         let principal = self.principal_of(who)?;
-        if principal == self.secrets.principal {
-            return Err(Error::new(ErrorKind::Usage, "you cannot take yourself out").with_hint(
-                "another admin can; or `strongroom bucket deactivate` ends it for all",
-            ));
-        }
+        let own = principal == self.secrets.principal;
         let tag = bucket.names.member_tag(principal);
-        self.renew_if_due(&mut bucket)?;
-        let (entries, bytes) = self.write_removal(&mut bucket, tag, who)?;
-        let sent = self.push_best_effort(&mut bucket)?;
+        let (entries, bytes) = if own {
+            self.write_leave(&mut bucket, tag)?
+        } else {
+            bucket.writable()?;
+            self.renew_if_due(&mut bucket)?;
+            self.write_removal(&mut bucket, tag, who)?
+        };
+        let sent = match self.push_best_effort(&mut bucket) {
+            // A provider that heard of it answers nothing more.
+            Err(error) if own && error.kind() == ErrorKind::Refused => true,
+            sent => sent?,
+        };
         let label = bucket.record.label.clone();
-        Ok(RemovalInfo { name: who.to_owned(), bucket: label, entries, bytes, sent })
+        Ok(RemovalInfo { name: who.to_owned(), you: own, bucket: label, entries, bytes, sent })
     }
 
-    fn principal_of(&self, who: &str) -> Result<PrincipalId> {
+    pub(super) fn principal_of(&self, who: &str) -> Result<PrincipalId> {
+        if who == "me" {
+            return Ok(self.secrets.principal);
+        }
         if who.starts_with("prn:")
             && let Ok(principal) = who.parse()
         {
@@ -52,18 +62,22 @@ impl Vault {
         Ok(self.contact_log(who)?.principal())
     }
 
-    fn write_removal(&self, bucket: &mut Bucket, tag: MemberTag, who: &str) -> Result<(u64, u64)> {
+    pub(super) fn write_removal(
+        &self,
+        bucket: &mut Bucket,
+        tag: MemberTag,
+        who: &str,
+    ) -> Result<(u64, u64)> {
         let _lock = self.replica.lock_bucket(bucket.no())?;
         if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
             *bucket = Bucket::open(record, self)?;
         }
-        let standing = self.standing(bucket)?;
-        let mut control = standing.control;
+        let mut control = self.standing(bucket)?.control;
         if !control.members().contains(&tag) {
             return Err(Error::new(ErrorKind::NotFound, format!("{who} has no access here"))
                 .with_hint("`strongroom grants` shows who has"));
         }
-        let cutoffs = self.ends_of(bucket, tag)?;
+        let cutoffs = self.ends_of(bucket, |it| it.claims().member == Some(tag))?;
         let targets = vec![RevokeTarget::Member(tag)];
         let planned = take_out(targets, cutoffs, &control.parents(), "taken out");
         let mut intake = Intake::start(&self.replica, bucket.no())?;
@@ -76,11 +90,19 @@ impl Vault {
             return Err(Error::new(ErrorKind::Refused, what)
                 .with_hint("`strongroom grants` shows who let whom in"));
         }
-        let last = entries.last().map(|entry| (entry.header().seq, entry.id()));
-        let (seq, id) = last.ok_or_else(|| Error::new(ErrorKind::Other, "nothing was sealed"))?;
-        let mut position = intake.tip().position;
-        (position.next_seq, position.prev) = (seq + 1, id);
-        entries.extend(self.epoch_without(bucket, &control, position, &mut intake)?);
+        let position = after(&entries, intake.tip().position)?;
+        let prev = control.current_epochs();
+        entries.extend(self.next_epoch(bucket, &control, &prev, &[], position, &mut intake)?);
+        self.take_in_removal(bucket, entries, intake)
+    }
+
+    /// Commits what takes somebody out, and hides what does not count any more.
+    fn take_in_removal(
+        &self,
+        bucket: &mut Bucket,
+        entries: Vec<Verified<Entry>>,
+        mut intake: Intake<'_>,
+    ) -> Result<(u64, u64)> {
         let (count, mut bytes) = (entries.len() as u64, 0);
         for entry in entries {
             bytes += entry.encode().len() as u64;
@@ -95,52 +117,118 @@ impl Vault {
         Ok((count, bytes))
     }
 
-    /// The epoch for everybody who is left.
-    fn epoch_without(
-        &self,
-        bucket: &Bucket,
-        control: &Control,
-        position: ChainPosition,
-        intake: &mut Intake<'_>,
-    ) -> Result<Vec<Verified<Entry>>> {
-        let log = self.control_entries(bucket)?;
-        let people = self.people(bucket, control, &log)?;
-        let recipients = Recipients::of(&people)?;
-        let renewal = Renewal {
-            control,
-            keyring: &bucket.keyring,
-            names: &bucket.names,
-            prev: &control.current_epochs(),
-            recipients: &recipients.as_recipients(),
-        };
-        let author = self.author_of(bucket);
+    /// Stops this person's own authors and closes its member key. Who leaves makes no epoch: it
+    /// would know its key.
+    fn write_leave(&self, bucket: &mut Bucket, tag: MemberTag) -> Result<(u64, u64)> {
+        let _lock = self.replica.lock_bucket(bucket.no())?;
+        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+            *bucket = Bucket::open(record, self)?;
+        }
+        let mut control = self.standing(bucket)?.control;
+        if !control.members().contains(&tag) {
+            return Err(Error::new(ErrorKind::NotFound, "you have no access here any more")
+                .with_hint("what you had is still on this device"));
+        }
+        self.may_leave(bucket, &control, tag)?;
+        let cutoffs = self.ends_of(bucket, |it| it.claims().member == Some(tag))?;
+        let member = MemberSigningKey::from_secret_bytes(&bucket.record.member_seed);
+        let targets = vec![RevokeTarget::Member(tag), RevokeTarget::MemberKey(member.public())];
+        let planned = take_out(targets, cutoffs, &control.parents(), "left");
+        let intake = Intake::start(&self.replica, bucket.no())?;
+        let newest = control.current_epochs().into_iter().rev().find(|id| bucket.keyring.has(id));
+        let under = bucket.under(newest.unwrap_or(bucket.record.current_epoch))?;
+        let (author, position) = (self.author_of(bucket), intake.tip().position);
         let now = self.clock.now_millis();
-        let sealed = seal_renewing(&author, &renewal, &[], position, now, &mut SystemRng)
-            .map_err(|e| Error::new(ErrorKind::Other, e.to_string()))?;
-        let mut record = bucket.record.clone();
-        record.epochs.push((sealed.epoch, sealed.key.to_secret_bytes()));
-        record.current_epoch = sealed.epoch;
-        let key = keys::bucket(record.id);
-        let row = self.replica.seal(&key, &record)?;
-        intake.batch().put(key, row);
-        Ok(sealed.entries)
+        let sealed =
+            seal_transaction(&author, &under, &[planned], position, now, &mut SystemRng)?.0;
+        for entry in &sealed {
+            control.insert(entry).map_err(|e| Error::new(ErrorKind::Refused, e.to_string()))?;
+        }
+        if control.members().contains(&tag) {
+            let what = "another key of yours stays in; an admin has to take you out";
+            return Err(Error::new(ErrorKind::Refused, what));
+        }
+        self.take_in_removal(bucket, sealed, intake)
     }
 
-    /// Where each author of a member ends, as far as this device saw it.
-    fn ends_of(&self, bucket: &Bucket, tag: MemberTag) -> Result<Vec<(AuthorKey, u64, EntryId)>> {
+    /// Whether somebody is left who can let in and take out.
+    fn may_leave(&self, bucket: &Bucket, control: &Control, tag: MemberTag) -> Result<()> {
+        let log = self.control_entries(bucket)?;
+        let people = self.people(bucket, control, &log)?;
+        let now = self.clock.now_secs();
+        let admins =
+            |it: &Person| it.accepted && it.until > now && it.actions.contains(Action::Admin);
+        let mine = people.get(&tag).is_some_and(admins);
+        if !mine || people.iter().any(|(one, it)| *one != tag && admins(it)) {
+            return Ok(());
+        }
+        let what = format!("you are the last admin of {}", bucket.record.label);
+        Err(Error::new(ErrorKind::Usage, what).with_hint(format!(
+            "make somebody else one first: `strongroom grant {0} NAME --admin`; or end it for \
+             all: `strongroom bucket deactivate {0}`",
+            bucket.record.label
+        )))
+    }
+
+    /// One entry that takes back what is over by its own date, if it is this author's to say: the
+    /// cutoffs end what its holders date back. `standing` hears of it.
+    pub(super) fn say_what_ended(
+        &self,
+        bucket: &Bucket,
+        standing: &mut Standing,
+        position: ChainPosition,
+    ) -> Result<(Vec<Verified<Entry>>, ChainPosition)> {
+        let nothing = (Vec::new(), position);
+        let control = &mut standing.control;
+        let now = self.clock.now_millis();
+        let Some(rank) = control.rank(&bucket.capability()).filter(|_| bucket.may(Action::Admin))
+        else {
+            return Ok(nothing);
+        };
+        let ended: BTreeSet<CapabilityId> = control
+            .ended(now / 1_000)
+            .into_iter()
+            .filter(|it| it.rank >= rank)
+            .map(|it| it.capability)
+            .take(REVOKE_TARGETS_MAX)
+            .collect();
+        let held = control.current_epochs().into_iter().rev().find(|id| bucket.keyring.has(id));
+        let Some(epoch) = held.filter(|_| !ended.is_empty()) else { return Ok(nothing) };
+        let by_these = |it: &Capability| {
+            let chain = control.chain(&it.id());
+            chain.is_ok_and(|chain| chain.capabilities().iter().any(|it| ended.contains(&it.id())))
+        };
+        let cutoffs = self.ends_of(bucket, by_these)?;
+        let targets = ended.iter().map(|id| RevokeTarget::Capability(*id)).collect();
+        let planned = take_out(targets, cutoffs, &control.parents(), "their time is over");
+        let (author, under) = (self.author_of(bucket), bucket.under(epoch)?);
+        let (sealed, position) =
+            seal_transaction(&author, &under, &[planned], position, now, &mut SystemRng)?;
+        for entry in &sealed {
+            control.insert(entry).map_err(|e| Error::new(ErrorKind::Other, e.to_string()))?;
+        }
+        Ok((sealed, position))
+    }
+
+    /// Where the authors end that enrolled with such a capability, as far as this device saw it.
+    fn ends_of(
+        &self,
+        bucket: &Bucket,
+        such: impl Fn(&Capability) -> bool,
+    ) -> Result<Vec<(AuthorKey, u64, EntryId)>> {
         let mut ends = BTreeMap::new();
         for entry in self.control_entries(bucket)? {
             let header = entry.header();
+            if header.kind != Kind::Member {
+                continue;
+            }
             let Ok(Clear::Member(clear)) = Clear::decode(Kind::Member, entry.clear()) else {
                 continue;
             };
-            let carried = clear.capabilities.iter().filter_map(|it| Capability::decode(it).ok());
-            let enrols = carried.map(|it| (it.claims().member, it.claims().holder)).any(
-                |(member, holder)| {
-                    member == Some(tag) && holder == Some(header.author.public_key())
-                },
-            );
-            if header.kind != Kind::Member || !enrols {
+            let mut carried =
+                clear.capabilities.iter().filter_map(|it| Capability::decode(it).ok());
+            let own = Some(header.author.public_key());
+            if !carried.any(|it| it.claims().holder == own && such(&it)) {
                 continue;
             }
             let row = self.replica.rows().get(&keys::author(bucket.no(), header.author))?;
@@ -152,17 +240,31 @@ impl Vault {
     }
 }
 
+/// The author's chain after these entries.
+fn after(entries: &[Verified<Entry>], before: ChainPosition) -> Result<ChainPosition> {
+    let last = entries.last();
+    let last = last.ok_or_else(|| Error::new(ErrorKind::Other, "nothing was sealed"))?;
+    let header = last.header();
+    let clock = before.clock.max(header.hlc);
+    Ok(ChainPosition { next_seq: header.seq + 1, prev: last.id(), clock })
+}
+
 /// Whom an epoch is for: everybody whose keys are known.
-pub(crate) struct Recipients<'a>(Vec<(MemberTag, &'a KemPublic, &'a TagKey)>);
+pub(crate) struct Recipients<'a>(Vec<Recipient<'a>>);
 
 impl<'a> Recipients<'a> {
-    /// All of these people. One who accepted and whose keys are not known would be shut out: then
-    /// somebody else must make the epoch.
-    pub(crate) fn of(people: &'a BTreeMap<MemberTag, Person>) -> Result<Self> {
+    /// All of these people who are members. One who accepted and whose keys are not known would be
+    /// shut out: then somebody else must make the epoch.
+    pub(crate) fn of(
+        people: &'a BTreeMap<MemberTag, Person>,
+        members: &BTreeSet<MemberTag>,
+    ) -> Result<Self> {
         let mut found = Vec::with_capacity(people.len());
-        for (tag, person) in people {
+        for (tag, person) in people.iter().filter(|(tag, _)| members.contains(tag)) {
             match (&person.agree, &person.tag_key) {
-                (Some(agree), Some(tag_key)) => found.push((*tag, agree, tag_key)),
+                (Some(agree), Some(tag_key)) => {
+                    found.push(Recipient { tag: *tag, agree, tag_key, from_now: person.from_now })
+                }
                 _ if person.accepted => {
                     let what = format!("the keys of {} are not known here", person.principal);
                     return Err(Error::new(ErrorKind::Refused, what)
@@ -175,12 +277,7 @@ impl<'a> Recipients<'a> {
         Ok(Self(found))
     }
 
-    pub(crate) fn as_recipients(&self) -> Vec<Recipient<'a>> {
-        let of = |(tag, agree, tag_key): &(MemberTag, &'a KemPublic, &'a TagKey)| Recipient {
-            tag: *tag,
-            agree,
-            tag_key,
-        };
-        self.0.iter().map(of).collect()
+    pub(crate) fn as_recipients(&self) -> &[Recipient<'a>] {
+        &self.0
     }
 }

@@ -10,11 +10,11 @@ use std::collections::HashSet;
 
 use strongroom_core::joining;
 use strongroom_core::rotation::{
-    Choice, Limits, Renewal, RotationError, Use, choose, current, seal_renewing,
+    Choice, Current, Limits, Renewal, RotationError, Use, choose, current, seal_renewing,
 };
-use strongroom_core::writer::{Planned, seal_transaction};
+use strongroom_core::writer::{ChainPosition, Planned, seal_transaction};
 use strongroom_seal::keys::TagKey;
-use strongroom_wire::capability::{Action, Capability};
+use strongroom_wire::capability::Action;
 use strongroom_wire::chain::Verified;
 use strongroom_wire::control::Control;
 use strongroom_wire::entry::{Entry, Hlc, Kind};
@@ -71,22 +71,38 @@ impl Standing {
     }
 
     /// The epoch a bucket's record should name: the only one to go on from, if it is fresh.
-    pub(crate) fn only_epoch(&self, bucket: &Bucket) -> EntryId {
-        match current(&self.control, &bucket.keyring, &bucket.names, &self.epochs)[..] {
+    pub(crate) fn only_epoch(&self, bucket: &Bucket, now: u64) -> EntryId {
+        match self.current(bucket, now)[..] {
             [epoch] if epoch.fresh => epoch.id,
             _ => EntryId::ZERO,
         }
     }
 
-    /// An epoch for a device that is no author yet, and so cannot make one.
+    fn current(&self, bucket: &Bucket, now: u64) -> Vec<Current> {
+        current(&self.control, &bucket.keyring, &bucket.names, &self.epochs, now)
+    }
+
+    /// Notes in a bucket's record what it should write under, and until when.
+    pub(crate) fn settle(&self, bucket: &mut Bucket, now: u64) {
+        bucket.record.current_epoch = self.only_epoch(bucket, now);
+        bucket.record.fresh_until = next_end(&self.control, now);
+    }
+
+    /// An epoch for a device that is no author yet, and so cannot make one. Where somebody's time
+    /// is over and no epoch was made since, it is the newest: all it says there is that it is in.
     pub(crate) fn epoch_to_join(&self, bucket: &Bucket) -> Result<EntryId> {
-        let all = current(&self.control, &bucket.keyring, &bucket.names, &self.epochs);
+        let all = self.current(bucket, 0);
         let fresh = all.iter().find(|epoch| epoch.fresh);
         fresh.map(|epoch| epoch.id).ok_or_else(|| {
             let none = all.is_empty();
             cannot_seal(if none { RotationError::NoEpoch } else { RotationError::NotFresh })
         })
     }
+}
+
+/// When the next of the members' times is over, seconds since 1970.
+pub(crate) fn next_end(control: &Control, now: u64) -> u64 {
+    control.ends().into_values().filter(|end| *end > now).min().unwrap_or(u64::MAX)
 }
 
 impl Vault {
@@ -151,14 +167,24 @@ impl Vault {
         }
         // Those that came before and were for others may open by what comes now.
         let held = self.control_entries(bucket)?;
-        let shut = held.iter().filter(|it| is_epoch(it) && !bucket.keyring.has(&it.id()));
+        let shut =
+            held.iter().filter(|it| is_epoch(it) && bucket.keyring.epoch(&it.id()).is_none());
         epochs.extend(shut.cloned());
-        epochs.retain(|entry| !bucket.keyring.has(&entry.id()));
+        epochs.retain(|entry| bucket.keyring.epoch(&entry.id()).is_none());
         let tag_key = TagKey::from_secret_bytes(&bucket.record.tag_key);
         let pair = self.secrets.agree.pair();
         joining::open_granted(&mut bucket.keyring, &epochs, &pair, &tag_key);
         epochs.retain(|entry| is_epoch(&entry));
         joining::open_epochs(&mut bucket.keyring, &epochs, &pair, Some(&tag_key));
+        // The epoch may have come before what opens it.
+        for entry in held.iter().filter(is_epoch) {
+            if *bucket.record.name_key == [0; 32]
+                && let Ok(body) = joining::epoch_body(&bucket.keyring, entry)
+            {
+                bucket.record.name_key = body.name_key.to_secret_bytes();
+                bucket.names = body.name_key;
+            }
+        }
         Ok(())
     }
 
@@ -173,10 +199,14 @@ impl Vault {
         let held: HashSet<EntryId> = bucket.record.epochs.iter().map(|(id, _)| *id).collect();
         let new = bucket.keyring.iter().filter(|(id, _)| !held.contains(id));
         bucket.record.epochs.extend(new.map(|(id, key)| (*id, key.to_secret_bytes())));
+        let only = bucket.keyring.contents_only();
+        bucket.record.contents = only.map(|(id, key)| (*id, key.to_secret_bytes())).collect();
         let before = self.control_entries(bucket)?;
         // All of it may be far ahead of this device's clock: then there is no epoch yet.
-        let standing = Standing::of(bucket, before.iter().chain(log), self.followed(clock)).ok();
-        bucket.record.current_epoch = standing.map_or(EntryId::ZERO, |it| it.only_epoch(bucket));
+        bucket.record.current_epoch = EntryId::ZERO;
+        if let Ok(standing) = Standing::of(bucket, before.iter().chain(log), self.followed(clock)) {
+            standing.settle(bucket, self.clock.now_secs());
+        }
         Ok(())
     }
 
@@ -193,39 +223,70 @@ impl Vault {
         let bucket = newer.as_ref().unwrap_or(bucket);
         let author = self.author_of(bucket);
         let (now, position) = (self.clock.now_millis(), intake.tip().position);
-        let known = bucket.record.current_epoch;
+        let known = bucket.fresh_epoch(self.clock.now_secs());
         let seal_under = |epoch| -> Result<Vec<Verified<Entry>>> {
             let under = bucket.under(epoch)?;
             Ok(seal_transaction(&author, &under, planned, position, now, &mut SystemRng)?.0)
         };
-        let is_good = !known.is_zero() && (!may_renew || !self.is_over(bucket, known, intake)?);
-        if is_good {
+        if let Some(known) = known
+            && (!may_renew || !self.is_over(bucket, known, intake)?)
+        {
             return seal_under(known);
         }
-        let standing = self.standing(bucket)?;
+        let mut standing = self.standing(bucket)?;
         let prev = match self.choice(bucket, &standing, may_renew, intake)? {
-            Choice::Write(epoch) => return seal_under(epoch),
+            Choice::Write(epoch) => {
+                let mut record = bucket.record.clone();
+                record.fresh_until = next_end(&standing.control, self.clock.now_secs());
+                self.put_record(&record, intake)?;
+                return seal_under(epoch);
+            }
             Choice::Renew(prev) => prev,
         };
+        let (mut entries, position) = self.say_what_ended(bucket, &mut standing, position)?;
+        let epoch = self.next_epoch(bucket, &standing.control, &prev, planned, position, intake)?;
+        entries.extend(epoch);
+        Ok(entries)
+    }
+
+    /// Seals the next epoch, which follows `prev`, for all members whose time is not over, and
+    /// under it what is planned. What it changes in the bucket's record goes into this commit.
+    pub(super) fn next_epoch(
+        &self,
+        bucket: &Bucket,
+        control: &Control,
+        prev: &[EntryId],
+        planned: &[Planned],
+        position: ChainPosition,
+        intake: &mut Intake<'_>,
+    ) -> Result<Vec<Verified<Entry>>> {
         let log = self.control_entries(bucket)?;
-        let people = self.people(bucket, &standing.control, &log)?;
-        let recipients = Recipients::of(&people)?;
+        let people = self.people(bucket, control, &log)?;
+        let now = self.clock.now_millis();
+        let recipients = Recipients::of(&people, &control.members_at(now / 1_000))?;
         let renewal = Renewal {
-            control: &standing.control,
+            control,
             keyring: &bucket.keyring,
             names: &bucket.names,
-            prev: &prev,
-            recipients: &recipients.as_recipients(),
+            prev,
+            recipients: recipients.as_recipients(),
         };
+        let author = self.author_of(bucket);
         let sealed = seal_renewing(&author, &renewal, planned, position, now, &mut SystemRng);
         let sealed = sealed.map_err(cannot_seal)?;
         let mut record = bucket.record.clone();
         record.epochs.push((sealed.epoch, sealed.key.to_secret_bytes()));
         record.current_epoch = sealed.epoch;
-        let record_key = keys::bucket(record.id);
-        let row = self.replica.seal(&record_key, &record)?;
-        intake.batch().put(record_key, row);
+        record.fresh_until = next_end(control, now / 1_000);
+        self.put_record(&record, intake)?;
         Ok(sealed.entries)
+    }
+
+    fn put_record(&self, record: &BucketRecord, intake: &mut Intake<'_>) -> Result<()> {
+        let key = keys::bucket(record.id);
+        let row = self.replica.seal(&key, record)?;
+        intake.batch().put(key, row);
+        Ok(())
     }
 
     /// The bucket as its record is now, if another process learned of an epoch since this one
@@ -239,7 +300,9 @@ impl Vault {
             return Err(Error::new(ErrorKind::Other, what).with_hint("run it again"));
         }
         let same = record.current_epoch == bucket.record.current_epoch
-            && record.epochs.len() == bucket.record.epochs.len();
+            && record.fresh_until == bucket.record.fresh_until
+            && record.epochs.len() == bucket.record.epochs.len()
+            && record.contents.len() == bucket.record.contents.len();
         Ok(if same { None } else { Some(Bucket::open(record, self)?) })
     }
 
@@ -265,10 +328,14 @@ impl Vault {
         may_renew: bool,
         intake: &Intake<'_>,
     ) -> Result<Choice> {
-        let current = current(&standing.control, &bucket.keyring, &bucket.names, &standing.epochs);
+        let current = standing.current(bucket, self.clock.now_secs());
         let newest = current.first().map(|epoch| self.replica.entry_no(bucket.no(), epoch.id));
         let no = newest.transpose()?.flatten().unwrap_or_default();
-        let may = may_renew && may_rotate(bucket) && self.knows_every_key(bucket, standing)?;
+        let leads_back = current.iter().all(|epoch| bucket.keyring.epoch(&epoch.id).is_some());
+        let may = may_renew
+            && leads_back
+            && bucket.may(Action::Rotate)
+            && self.knows_every_key(bucket, standing)?;
         choose(&current, self.used(no, intake), &self.epoch_limits, may).map_err(cannot_seal)
     }
 
@@ -280,7 +347,8 @@ impl Vault {
         }
         let log = self.control_entries(bucket)?;
         let people = self.people(bucket, &standing.control, &log)?;
-        Ok(Recipients::of(&people).is_ok())
+        let members = standing.control.members_at(self.clock.now_secs());
+        Ok(Recipients::of(&people, &members).is_ok())
     }
 
     /// Makes the next epoch if there is none that something may be sealed under.
@@ -289,7 +357,7 @@ impl Vault {
         if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
             *bucket = Bucket::open(record, self)?;
         }
-        if !bucket.record.current_epoch.is_zero() {
+        if bucket.fresh_epoch(self.clock.now_secs()).is_some() {
             return Ok(());
         }
         let mut intake = Intake::start(&self.replica, bucket.no())?;
@@ -304,18 +372,14 @@ impl Vault {
     }
 }
 
-fn may_rotate(bucket: &Bucket) -> bool {
-    Capability::decode(&bucket.record.author_capability)
-        .is_ok_and(|capability| capability.claims().actions.contains(Action::Rotate))
-}
-
 fn cannot_seal(error: RotationError) -> Error {
     let hint = match error {
         RotationError::NoEpoch | RotationError::NoGenesis => {
             "`strongroom sync` fetches it, if you are still a member"
         }
         RotationError::NotFresh | RotationError::NoMember => {
-            "write from a device that may make epochs; nothing was written here"
+            "the next key comes with an admin's next `strongroom sync`; then write it again: \
+             nothing was written here"
         }
         RotationError::Seal(_) => return Error::new(ErrorKind::Other, error.to_string()),
     };

@@ -1,6 +1,7 @@
 //! What is where: synchronising everything, and saying how things stand. Comes in: nothing. Goes
 //! out: reports. Must not know: contents.
 
+use strongroom_wire::capability::Action;
 use strongroom_wire::ids::DocumentTag;
 
 use super::exchange::loss;
@@ -9,9 +10,9 @@ use crate::error::{ErrorKind, Result};
 use crate::progress::{Progress, Stage};
 use crate::put::journal;
 use crate::replica::keys::{self, BucketNo};
-use crate::replica::rows::RemoteRecord;
+use crate::replica::rows::{RemoteRecord, SyncState};
 use crate::report::{
-    Conflict, NoticeInfo, Refused, RemoteStatus, Status, SyncReport, UploadStatus,
+    Conflict, NoticeInfo, Refused, RemoteStatus, Status, SyncReport, Untaken, UploadStatus,
 };
 
 /// Conflicts listed at most; more are counted.
@@ -55,9 +56,20 @@ impl Vault {
         for made in self.records()?.into_iter().filter(|made| !made.internal) {
             let bucket = Bucket::open(made, self)?;
             let (label, hosted) = (bucket.record.label.clone(), bucket.is_hosted_by_us());
+            if self.is_out(&bucket)? {
+                self.close(&bucket, record)?;
+                let reason = format!("you are out of {label}");
+                report.closed.push(Refused { path: label, reason });
+                continue;
+            }
+            let id = bucket.record.id;
             match self.sync_bucket(bucket, record, report, progress) {
                 // Somebody else's bucket: the others may have taken this person out.
                 Err(error) if error.kind() == ErrorKind::Refused && !hosted => {
+                    let made = self.replica.get(&keys::bucket(id))?;
+                    if let Some(made) = made.filter(|_| error.is_unauthorized()) {
+                        self.close(&Bucket::open(made, self)?, record)?;
+                    }
                     report.closed.push(Refused { path: label, reason: error.to_string() });
                 }
                 done => done?,
@@ -84,6 +96,7 @@ impl Vault {
         let stored: RemoteRecord =
             self.replica.get(&keys::remote(record.no))?.unwrap_or_else(|| record.clone());
         self.open_at(&bucket, &stored)?;
+        self.end_what_is_over(&mut bucket)?;
         let remote = self.remote(record)?;
         let both = |bucket: &mut Bucket| -> Result<_> {
             let session = self.bucket_session(&remote, bucket)?;
@@ -128,6 +141,37 @@ impl Vault {
                     bucket.record.id
                 ),
             });
+        }
+        Ok(())
+    }
+
+    /// Whether this person is out of a bucket, as far as it knows.
+    pub(super) fn is_out(&self, bucket: &Bucket) -> Result<bool> {
+        // Who has no author yet is not in yet.
+        if bucket.record.author_capability.is_empty() {
+            return Ok(false);
+        }
+        let own = bucket.names.member_tag(self.secrets.principal);
+        let control = self.control(bucket)?;
+        Ok(control.is_some_and(|control| !control.members().contains(&own)))
+    }
+
+    fn close(&self, bucket: &Bucket, record: &RemoteRecord) -> Result<()> {
+        let state = self.sync_state(bucket, record)?;
+        self.put_sync_state(bucket, record, &SyncState { closed: true, ..state })
+    }
+
+    /// Where somebody's time is over, the device of an admin makes the next epoch, so that those who
+    /// only write can go on.
+    fn end_what_is_over(&self, bucket: &mut Bucket) -> Result<()> {
+        let record = &bucket.record;
+        let over = record.fresh_until <= self.clock.now_secs();
+        let author = !record.author_capability.is_empty() && !record.deactivated;
+        if over && author && !record.current_epoch.is_zero() && bucket.may(Action::Rotate) {
+            match self.renew_if_due(bucket) {
+                Err(error) if error.kind() == ErrorKind::Locked => {}
+                done => done?,
+            }
         }
         Ok(())
     }
@@ -213,6 +257,7 @@ impl Vault {
             cache_bytes: self.cache.usage()?.bytes,
             cache_limit: meta.cache_limit,
             withheld: self.withheld()?,
+            quarantine: self.quarantine(None)?.len() as u64,
             notices,
         })
     }
@@ -241,6 +286,7 @@ impl Vault {
             reachable: None,
             problem: None,
             unsent_entries: 0,
+            untaken: Vec::new(),
             synced: u64::MAX,
             used_bytes: None,
             quota_bytes: None,
@@ -249,6 +295,14 @@ impl Vault {
             let bucket = Bucket::open(made, self)?;
             let state = self.sync_state(&bucket, record)?;
             let last = self.replica.tip(bucket.no())?.last_no;
+            if state.closed {
+                let entries = last.saturating_sub(state.pushed);
+                if entries > 0 {
+                    let bucket = bucket.record.label.clone();
+                    status.untaken.push(Untaken { bucket, entries });
+                }
+                continue;
+            }
             status.unsent_entries += last.saturating_sub(state.pushed);
             status.synced = status.synced.min(state.synced);
             if state.differs {

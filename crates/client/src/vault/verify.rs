@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use strongroom_core::checkpoint::{Checkpoint, Frontier};
 use strongroom_core::document::{Content, Metadata, VersionBody};
 use strongroom_core::joining;
+use strongroom_core::keyring::EntryOpenError;
 use strongroom_seal::manifest::{Manifest, Need};
 use strongroom_store::{Sqlite, StoreError};
 use strongroom_wire::chain::signature_holds;
@@ -119,6 +120,7 @@ impl Vault {
                     self.verify_content(&fetcher, id, &body, &references, report, progress)?;
                 }
                 Ok(_) => {}
+                Err(reason) if reason == SHUT => report.shut += 1,
                 Err(reason) => report.damaged.push(named(bucket, format!("{id}: {reason}"))),
             }
         }
@@ -253,6 +255,9 @@ fn verify_lists(
     if listed == *needed { Ok(()) } else { Err(Error::damaged(OTHER_REFERENCES)) }
 }
 
+/// What was sealed before this person was let in, from then on: shut, and not damaged.
+const SHUT: &str = "from before you were let in";
+
 const OTHER_REFERENCES: &str = "its chunk references are not those of its manifest";
 
 fn verify_entry(
@@ -284,6 +289,9 @@ fn verify_entry(
         Err(ControlError::Stopped) => return Ok(None),
         judged => judged.map_err(|e| e.to_string())?,
     }
+    if bucket.is_shut(header) {
+        return Err(SHUT.to_owned());
+    }
     if header.kind == Kind::Checkpoint {
         let plain = bucket.keyring.open(&entry).map_err(|e| e.to_string())?;
         let said = Checkpoint::decode(&plain).map_err(|e| e.to_string())?;
@@ -292,7 +300,11 @@ fn verify_entry(
     if header.kind != Kind::Version {
         return Ok(None);
     }
-    let body = bucket.keyring.open_version(&entry).map_err(|e| e.to_string())?;
+    let body = match bucket.keyring.open_version(&entry) {
+        // Its content stands in a later version, or was to go.
+        Err(EntryOpenError::Purged) => return Ok(None),
+        opened => opened.map_err(|e| e.to_string())?,
+    };
     let references = references_match(&entry, &body)?;
     Ok(Some((body, references)))
 }

@@ -18,6 +18,7 @@ mod golden;
 mod growth;
 mod kills;
 mod make_own;
+mod members;
 mod own_vectors;
 mod processes;
 mod sharing;

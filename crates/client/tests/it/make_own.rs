@@ -122,6 +122,18 @@ fn documents() {
     bucket.case("default", "type", "a number is no bool", &bent(items, 5, uint(1)));
     bucket.settle();
 
+    let items: fn() -> Vec<Item> = || vec![list(vec![blob(1, 32), blob(2, 32)])];
+    let mut settled = book("settled", "settled document", items);
+    let turned = list(vec![blob(2, 32), blob(1, 32)]);
+    settled.case("not ascending", "order", "one spelling of a set", &bent(items, 0, turned));
+    let twice = list(vec![blob(1, 32), blob(1, 32)]);
+    settled.case("twice", "order", "one spelling of a set", &bent(items, 0, twice));
+    let many = list((0..1_025).map(|_| blob(1, 32)).collect());
+    settled.case("many", "limit", "1,024 entries", &bent(items, 0, many));
+    let short = list(vec![blob(1, 31)]);
+    settled.case("short id", "limit", "32 bytes", &bent(items, 0, short));
+    settled.settle();
+
     let items: fn() -> Vec<Item> = || vec![blob(1, 200), list(vec![blob(2, 100), blob(3, 100)])];
     let mut log = book("key-log", "key log document", items);
     let why = "an event of 98,305 bytes";
@@ -204,10 +216,12 @@ fn replica_rows() {
 
     let items: fn() -> Vec<Item> = || {
         let epoch = list(vec![blob(7, 32), blob(8, 32)]);
+        let content = list(vec![blob(9, 32), blob(10, 32)]);
         let keys = [uint(1), blob(1, 32), text("main"), blob(2, 32), chain()];
         let more = [blob(3, 40), uint(0), blob(4, 32), blob(5, 32), list(vec![epoch])];
-        let flags = [blob(7, 32), flag(false), flag(false), flag(true)];
-        keys.into_iter().chain(more).chain(flags).collect()
+        let current = [list(vec![content]), blob(7, 32), uint(1_795_000_000)];
+        let flags = [flag(false), flag(false), flag(true)];
+        keys.into_iter().chain(more).chain(current).chain(flags).collect()
     };
     let mut rows = book("bucket-row", "bucket row", items);
     rows.case("label", "limit", "a label of 1,025 bytes", &bent(items, 2, long_text(1_025)));
@@ -260,7 +274,8 @@ fn document_rows() {
 
     let items: fn() -> Vec<Item> = || {
         let cursor = list(vec![blob(1, 8), uint(2)]);
-        vec![cursor, uint(3), uint(4), uint(5), uint(6), uint(7), flag(true)]
+        let counts = [uint(3), uint(4), uint(5), uint(6), uint(7)];
+        [cursor].into_iter().chain(counts).chain([flag(true), flag(false)]).collect()
     };
     let mut rows = book("exchange-row", "exchange row", items);
     rows.case("no cursor", "ok", "nothing was exchanged yet", &bent(items, 0, null()));

@@ -19,13 +19,13 @@ use crate::alices::{Home, NOW, Person};
 use crate::people::Diary;
 
 /// Somebody with a key log that names device 11, whose device this is or is not.
-struct Bob {
-    person: Person,
+pub struct Bob {
+    pub person: Person,
     card: Vec<u8>,
 }
 
 impl Bob {
-    fn with_device(number: u8) -> Self {
+    pub fn with_device(number: u8) -> Self {
         let diary = Diary::of_alice();
         let principal = diary.log().principal();
         let mut person = Person::new(principal, 77);
@@ -34,12 +34,23 @@ impl Bob {
         Self { person, card: card.encode() }
     }
 
-    fn tag(&self, home: &Home) -> MemberTag {
+    pub fn tag(&self, home: &Home) -> MemberTag {
         home.founded.name_key.member_tag(self.person.principal)
     }
 }
 
 fn invited(home: &Home, bob: &Bob, rights: Rights) -> (Invited, Verified<Entry>) {
+    invited_as(home, bob, rights, None, false)
+}
+
+/// Until when, in seconds since 1970; and whether from now on.
+pub fn invited_as(
+    home: &Home,
+    bob: &Bob,
+    rights: Rights,
+    until: Option<u64>,
+    from_now: bool,
+) -> (Invited, Verified<Entry>) {
     let mut rng = DangerSeeded::new(40);
     let granter = Granter {
         bucket: home.founded.bucket,
@@ -51,7 +62,8 @@ fn invited(home: &Home, bob: &Bob, rights: Rights) -> (Invited, Verified<Entry>)
         heads: &home.control().heads(),
     };
     let (principal, agree) = (bob.person.principal, &bob.person.agree_public);
-    let grantee = Grantee { principal, agree, rights, until: None, from: NOW / 1_000 };
+    let from = NOW / 1_000;
+    let grantee = Grantee { principal, agree, rights, until, from, from_now };
     let invited = invite(&granter, &grantee, &mut rng).unwrap();
     let plan = [invited.planned.clone()];
     let position = home.founded.position;
@@ -61,7 +73,13 @@ fn invited(home: &Home, bob: &Bob, rights: Rights) -> (Invited, Verified<Entry>)
 }
 
 /// Whoever has the invite key takes it with this device.
-fn accepted(home: &Home, bob: &Bob, invited: &Invited, control: &Control, seed: u64) -> Enrolled {
+pub fn accepted(
+    home: &Home,
+    bob: &Bob,
+    invited: &Invited,
+    control: &Control,
+    seed: u64,
+) -> Enrolled {
     let mut rng = DangerSeeded::new(seed);
     let (member, chain) = take(&invited.key, &invited.chain, &mut rng).unwrap();
     let founder = bob.person.founder();

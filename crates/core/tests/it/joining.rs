@@ -73,6 +73,7 @@ fn member_entry(home: &Home, said: &Said) -> Verified<Entry> {
         proof: said.proof.clone(),
         tag_key: None,
         rights: "device".to_owned(),
+        from_now: false,
         card: None,
     };
     let plan = Planned {

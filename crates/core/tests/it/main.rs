@@ -20,6 +20,7 @@ mod make_invitation;
 mod make_keylog;
 mod make_names;
 mod make_renewal;
+mod membership;
 mod names;
 mod people;
 mod resolve;

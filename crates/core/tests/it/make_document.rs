@@ -356,6 +356,7 @@ fn members() {
             }),
             tag_key: tag_key.then(|| TagKey::from_secret_bytes(&[5; 32])),
             rights: "device".to_owned(),
+            from_now: false,
             card: None,
         };
         body.encode().to_vec()
@@ -366,6 +367,7 @@ fn members() {
             list(&[blob(&[2; 32]), int(3), blob(&[4; 64])]),
             NULL.to_vec(),
             text("device"),
+            vec![0xf4],
         ];
         items[at] = by;
         list(&items)
@@ -392,6 +394,15 @@ fn members() {
         .case("a speech", "limit", "1,024 bytes of rights in words", &{
             bent(3, text(&"r".repeat(1_025)))
         })
+        .case("from now on", "ok", "it gets content keys alone", &bent(4, vec![0xf5]))
+        .case("neither from now on nor not", "type", "true or false", &bent(4, vec![0xf6]))
+        .case("as a number", "type", "true or false", &bent(4, int(1)))
+        .case(
+            "not said",
+            "unknown",
+            "four fields of five",
+            &list(&[blob(&[1; 32]), NULL.to_vec(), NULL.to_vec(), text("device")]),
+        )
         .case("rights not UTF-8", "utf8", "words", &bent(3, vec![0x61, 0xff]))
         .case("cut", "cut", "the last byte is missing", &full[..full.len() - 1])
         .case("trailing", "trailing", "a byte too many", &[&full[..], &[0]].concat())

@@ -41,7 +41,8 @@ impl Bucket {
     }
 
     fn current(&self) -> Vec<Current> {
-        current(&self.control, &self.keyring, &self.home.founded.name_key, &self.epochs())
+        let names = &self.home.founded.name_key;
+        current(&self.control, &self.keyring, names, &self.epochs(), NOW / 1_000)
     }
 
     /// Two documents under a new epoch that follows these; for whom else beside Alice.
@@ -55,6 +56,7 @@ impl Bucket {
             tag: self.home.tag(),
             agree: &self.home.alice.agree_public,
             tag_key: &founded.tag_key,
+            from_now: false,
         };
         let other = also.map(|tag| Recipient { tag, ..alice });
         let recipients: Vec<_> = [alice].into_iter().chain(other).collect();
@@ -267,7 +269,7 @@ fn who_was_left_out_of_an_epoch_goes_on_from_those_it_holds() {
     let mut early = bucket.home.keyring();
     let held = |keyring: &Keyring| -> Vec<EntryId> {
         let names = &bucket.home.founded.name_key;
-        let found = current(&bucket.control, keyring, names, &bucket.epochs());
+        let found = current(&bucket.control, keyring, names, &bucket.epochs(), NOW / 1_000);
         found.into_iter().map(|epoch| epoch.id).collect()
     };
     assert_eq!(held(&early), [first]);

@@ -131,7 +131,7 @@ fn decode_renewal(case: &Value) -> Outcome {
     }
     let newest = epochs.last().unwrap();
     let names = epoch_body(&keyring, &epochs[0]).unwrap().name_key;
-    let current = current(&control, &keyring, &names, &epochs);
+    let current = current(&control, &keyring, &names, &epochs, 0);
     assert_eq!(current[0].id, newest.id());
     if current[0].fresh { Ok(Vec::new()) } else { Err("not fresh".to_owned()) }
 }

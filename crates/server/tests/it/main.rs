@@ -15,6 +15,7 @@ mod lost;
 mod reading;
 mod records;
 mod replay;
+mod revoked;
 mod suites;
 mod together;
 mod walk;

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use strongroom_client::{ErrorKind, Rights, Vault};
+use strongroom_client::{ErrorKind, Rights, Terms, Vault};
 
 use crate::{
     args, ask,
@@ -36,6 +36,9 @@ pub struct Args {
     /// They may also let in and take out others
     #[arg(long, conflicts_with_all = ["read", "write"])]
     admin: bool,
+    /// They open nothing from before now
+    #[arg(long, conflicts_with = "admin")]
+    from_now: bool,
     /// Until the end of that day, or for that long: 2027-01-31, 30d, 8h
     #[arg(long, value_name = "WHEN", value_parser = args::until)]
     until: Option<u64>,
@@ -70,7 +73,8 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         return Err(Failure::new(Exit::Conflict, format!("{} is there already", out.display()))
             .hint("name another file: --out FILE; nothing was granted"));
     }
-    let granted = vault.grant(Some(&bucket), &args.who, rights, args.until)?;
+    let terms = Terms { rights, until: args.until, from_now: args.from_now };
+    let granted = vault.grant_as(Some(&bucket), &args.who, terms)?;
     if to_stdout && !session.out.is_json() {
         return session.out.facts(&granted, |to| write!(to, "{}", granted.invitation));
     }
@@ -81,8 +85,9 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         let (who, bucket) = (session.out.name(&granted.name), session.out.name(&granted.bucket));
         writeln!(
             to,
-            "{who} may {} {bucket} until {}",
-            in_words(rights),
+            "{who} may {} {bucket}{} until {}",
+            in_words(granted.rights),
+            if granted.from_now { " from now on" } else { "" },
             time_or_never(granted.until)
         )?;
         writeln!(to, "  invitation  {}  (only {who} can open it, once)", out.display())?;
@@ -93,11 +98,11 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
     })
 }
 
-const fn in_words(rights: Rights) -> &'static str {
+fn in_words(rights: &str) -> &'static str {
     match rights {
-        Rights::Read => "read",
-        Rights::Write => "read and write",
-        Rights::Admin => "read, write and manage",
+        "admin" => "read, write and manage",
+        "write" => "read and write",
+        _ => "read",
     }
 }
 

@@ -4,7 +4,7 @@ use crate::{
     commands::grant::bucket_of,
     exit::Outcome,
     session::Session,
-    show::{Table, time_or_never},
+    show::{Table, counted, now_secs, time_or_never},
 };
 
 /// List who has access to a bucket: complete and true offline
@@ -18,6 +18,9 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
     let vault = session.open()?;
     let bucket = args.bucket.as_deref().map(|text| bucket_of(&vault, text)).transpose()?;
     let members = vault.members(bucket.as_deref())?;
+    let shown = vault.get_bucket_of(bucket.as_deref())?;
+    let all = if shown.from_now { shown.members } else { 0 };
+    let now = now_secs();
     let out = &session.out;
     out.facts(&members, |to| {
         let mut table = Table::new(&[]);
@@ -28,15 +31,28 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
                 (Some(name), _) => out.name(name).into_owned(),
                 (None, _) => "(no contact)".to_owned(),
             };
-            let state = if one.accepted { "in" } else { "invited" };
+            let state = if one.until <= now {
+                "ended"
+            } else if one.accepted {
+                "in"
+            } else {
+                "invited"
+            };
+            let since = if one.from_now { ", from now on" } else { "" };
             table.row([
                 name,
-                one.rights.to_owned(),
+                format!("{}{since}", one.rights),
                 time_or_never(one.until),
                 state.to_owned(),
                 one.principal.clone(),
             ]);
         }
-        write!(to, "{table}")
+        write!(to, "{table}")?;
+        let others = all.saturating_sub(members.len() as u64);
+        if others > 0 {
+            let others = counted(others, "member", "members");
+            writeln!(to, "and {others} let in before you: their names are from before, too")?;
+        }
+        Ok(())
     })
 }

@@ -20,6 +20,7 @@ pub mod mv;
 pub mod privacy;
 pub mod provider;
 pub mod put;
+pub mod quarantine;
 pub mod recover;
 pub mod restore;
 pub mod revoke;
@@ -60,6 +61,7 @@ pub fn run(command: Command, session: &Session) -> Outcome {
         Command::Grants(args) => grants::run(&args, session),
         Command::Accept(args) => accept::run(&args, session),
         Command::Revoke(args) => revoke::run(&args, session),
+        Command::Quarantine(args) => quarantine::run(args, session),
         Command::Sync(args) => sync::run(&args, session),
         Command::Status(args) => status::run(&args, session),
         Command::Verify(args) => verify::run(&args, session),

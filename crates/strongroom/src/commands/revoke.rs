@@ -1,7 +1,14 @@
 //! `revoke`. Comes in: a bucket and a contact. Goes out: a bucket without them. Must not know:
 //! keys.
 
-use crate::{commands::grant::bucket_of, exit::Outcome, session::Session, show::size};
+use strongroom_client::{ErrorKind, Vault};
+
+use crate::{
+    commands::grant::bucket_of,
+    exit::Outcome,
+    session::Session,
+    show::{counted, size},
+};
 
 /// Take somebody out of a bucket, at once
 #[derive(Debug, clap::Args)]
@@ -13,19 +20,54 @@ use crate::{commands::grant::bucket_of, exit::Outcome, session::Session, show::s
 pub struct Args {
     /// The bucket: its label or did:bkt:…
     bucket: String,
-    /// Whom: a contact's name, or prn:… as `strongroom grants` shows it
+    /// Whom: a contact's name, or prn:… as `strongroom grants` shows it; `me` leaves the bucket
     who: String,
+    /// And seal again all they could open: current contents, not the versions before. The same
+    /// command goes on where it was stopped
+    #[arg(long)]
+    deep: bool,
 }
 
 pub fn run(args: &Args, session: &Session) -> Outcome {
     let vault = session.open()?;
     let bucket = bucket_of(&vault, &args.bucket)?;
-    let removed = vault.remove_member(Some(&bucket), &args.who)?;
+    let removed = match vault.remove_member(Some(&bucket), &args.who) {
+        // Out already: what is left is to seal again.
+        Err(error) if args.deep && error.kind() == ErrorKind::NotFound => None,
+        done => Some(done?),
+    };
+    if args.deep {
+        return deep(&vault, &bucket, args, session);
+    }
+    let Some(removed) = removed else { return Ok(()) };
     session.out.report(&removed, |to| {
         let (who, label) = (session.out.name(&removed.name), session.out.name(&removed.bucket));
-        writeln!(to, "{who} is out of {label}; nothing had to be sealed again")?;
+        if removed.you {
+            writeln!(to, "you left {label}; what you had of it is still on this device")?;
+        } else {
+            writeln!(to, "{who} is out of {label}; nothing had to be sealed again")?;
+        }
         writeln!(to, "  written  {} entries, {}", removed.entries, size(removed.bytes))?;
         if !removed.sent {
+            writeln!(to, "  not sent no provider answered; `strongroom sync` sends it")?;
+        }
+        Ok(())
+    })
+}
+
+fn deep(vault: &Vault, bucket: &str, args: &Args, session: &Session) -> Outcome {
+    let anew = {
+        let progress = session.progress();
+        vault.seal_anew(Some(bucket), &args.who, &progress)?
+    };
+    session.out.report(&anew, |to| {
+        let (who, label) = (session.out.name(&args.who), session.out.name(&anew.bucket));
+        let documents = counted(anew.documents, "content", "contents");
+        writeln!(to, "{who} is out of {label}; {documents} sealed again")?;
+        writeln!(to, "  sealed   {}", size(anew.bytes))?;
+        writeln!(to, "  purged   {}", counted(anew.purged, "copy", "copies"))?;
+        writeln!(to, "  kept     versions of before, as they were; copies they made, as they are")?;
+        if !anew.sent {
             writeln!(to, "  not sent no provider answered; `strongroom sync` sends it")?;
         }
         Ok(())

@@ -48,6 +48,11 @@ fn print(to: &mut dyn Write, out: &Out, status: &Status) -> io::Result<()> {
     for remote in &status.remotes {
         provider(to, out, remote)?;
     }
+    for bucket in status.buckets.iter().filter(|it| it.shut > 0) {
+        let shut = counted(bucket.shut, "document", "documents");
+        let label = out.name(&bucket.label);
+        writeln!(to, "{label}: {shut} from before you were let in cannot be opened by you")?;
+    }
     for conflict in &status.conflicts {
         let place = format!("{}:{}", conflict.bucket, conflict.path);
         let place = out.name(&place);
@@ -64,6 +69,10 @@ fn print(to: &mut dyn Write, out: &Out, status: &Status) -> io::Result<()> {
     for one in &status.withheld {
         let (bucket, reason) = (out.name(&one.bucket).into_owned(), one.reason());
         writeln!(to, "withheld: {bucket}: {reason}")?;
+    }
+    if status.quarantine > 0 {
+        let entries = counted(status.quarantine, "entry", "entries");
+        writeln!(to, "quarantine: {entries} that do not count: strongroom quarantine ls")?;
     }
     for notice in &status.notices {
         let when = notice.at.map(|at| time_or_never(at) + " ").unwrap_or_default();
@@ -90,6 +99,15 @@ fn provider(to: &mut dyn Write, out: &Out, remote: &RemoteStatus) -> io::Result<
         n => format!("{}: `strongroom sync` sends them", counted(n, "entry", "entries")),
     };
     table.row(["unsent".to_owned(), unsent]);
+    for one in &remote.untaken {
+        let entries = counted(one.entries, "entry", "entries");
+        let label = out.name(&one.bucket);
+        let words = format!(
+            "{entries} of {label}: nobody takes them, you are out; `strongroom get` saves them, \
+             `strongroom quarantine dismiss --all {label}` lets them go"
+        );
+        table.row(["not taken".to_owned(), words]);
+    }
     table.row(["last sync".to_owned(), time_or_never(remote.synced)]);
     if let Some(used) = remote.used_bytes {
         let quota = match remote.quota_bytes {

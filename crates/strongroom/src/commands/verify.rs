@@ -82,6 +82,10 @@ fn print(to: &mut dyn Write, out: &Out, report: &VerifyReport) -> io::Result<()>
         let chunks = counted(report.mended, "chunk", "chunks");
         writeln!(to, "{chunks} had gone bad at the provider, and were put again from this device")?;
     }
+    if report.shut > 0 {
+        let entries = counted(report.shut, "entry", "entries");
+        writeln!(to, "{entries} from before you were let in cannot be opened by you")?;
+    }
     for (url, equal) in &report.remotes_equal {
         let words = if *equal {
             "holds the same set of entries"

@@ -97,3 +97,40 @@ fn a_bucket_is_given_used_and_taken_back() {
     assert_refused(&alice.run(&["revoke", "plans", "Bob"]), 3, "has no access");
     alice.ok(&["verify"]);
 }
+
+#[test]
+fn somebody_is_in_from_now_on_and_leaves() {
+    let provider = Provider::start();
+    let (alice, alices) = person(&provider, "Alice");
+    let (bob, bobs) = person(&provider, "Bob");
+    alice.ok(&["contact", "add", &bobs, "--as", "Bob"]);
+    bob.ok(&["contact", "add", &alices, "--as", "Alice"]);
+    alice.ok(&["bucket", "create", "plans"]);
+    writes(&alice, &["put", "-", "plans:/before"], b"not for Bob");
+    let out = alice.folder.path().join("for Bob").display().to_string();
+    let told = principal(&bob);
+    let grant = ["grant", "plans", "Bob", "--from-now", "--forever", "--fingerprint", &told];
+    let both = alice.run(&[&grant[..], &["--admin"]].concat());
+    assert_eq!(both.code, 2, "{}", both.err);
+    let said = alice.ok(&[&grant[..], &["--write", "--out", &out]].concat());
+    assert!(said.contains("read and write plans from now on"), "{said}");
+    bob.ok(&["accept", "--yes", &out]);
+    writes(&alice, &["put", "-", "plans:/after"], b"for both");
+    bob.ok(&["sync"]);
+    assert_eq!(bob.ok(&["cat", "plans:/after"]), "for both");
+    assert_eq!(bob.run(&["cat", "plans:/before"]).code, 3);
+    assert!(bob.ok(&["verify"]).contains("from before you were let in"));
+    assert!(bob.ok(&["status"]).contains("from before you were let in"));
+    assert!(alice.ok(&["grants", "plans"]).contains("write, from now on"));
+
+    let last = alice.run(&["revoke", "plans", "me"]);
+    assert_refused(&last, 2, "you are the last admin of plans");
+    assert!(bob.ok(&["revoke", "plans", "me"]).contains("you left plans"));
+    alice.ok(&["sync"]);
+    assert_eq!(who(&alice).len(), 1);
+    assert_refused(&alice.run(&["revoke", "plans", "Bob"]), 3, "has no access here");
+    let anew = alice.json(&["revoke", "plans", "Bob", "--deep"]);
+    assert!(anew["documents"].as_u64().unwrap() >= 1, "{anew}");
+    assert_eq!(alice.json(&["quarantine", "ls"]), serde_json::json!([]));
+    assert_refused(&alice.run(&["quarantine", "show", "ent:aaaaaa"]), 3, "in quarantine");
+}

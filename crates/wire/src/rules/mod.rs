@@ -175,13 +175,15 @@ impl Rules {
     /// nor named by a standing revoke; unless the carrying entry's author had seen it. Entries that
     /// are not `heard` are left out.
     pub fn members(&self, heard: impl Fn(&EntryId) -> bool) -> BTreeSet<MemberTag> {
+        self.chains_in(heard).filter_map(|chain| fact::member(chain)).collect()
+    }
+
+    /// The chains by which members are in, see [`Rules::members`].
+    pub fn chains_in(&self, heard: impl Fn(&EntryId) -> bool) -> impl Iterator<Item = &Chain> {
         let counting = self.counting.iter().filter_map(|place| self.facts.get(place as usize));
-        let heard = counting.filter(|it| heard(&it.fact.id));
+        let heard = counting.filter(move |it| heard(&it.fact.id));
         let carried = heard.flat_map(|it| it.fact.carried().iter().map(|chain| (chain, &it.past)));
-        carried
-            .filter(|(chain, past)| !self.is_out(chain, past))
-            .filter_map(|(chain, _)| fact::member(chain))
-            .collect()
+        carried.filter(|(chain, past)| !self.is_out(chain, past)).map(|(chain, _)| chain)
     }
 
     /// Whether nothing in the chain of a request was revoked. What a closed key gave before counts
