@@ -12,6 +12,10 @@ use zeroize::Zeroizing;
 
 /// Bytes of a card in a sealed part: it must leave room for the rest.
 const CARD_LEN_MAX: usize = 60_000;
+/// Bytes of the field a card stands in: one of these. Key logs differ in length, and are the same
+/// wherever their principal goes: a length of its own would be a name.
+const CARD_FIELD_LENS: [usize; 3] = [16_000, 32_000, CARD_FIELD_LEN_MAX];
+const CARD_FIELD_LEN_MAX: usize = 60_160;
 /// UTF-8 bytes of a reason or of rights in words.
 const WORDS_LEN_MAX: usize = 1_024;
 
@@ -98,7 +102,7 @@ impl MemberBody {
         });
         w.text(&self.rights).bool(self.from_now);
         if let Some(card) = &self.card {
-            w.bytes(card);
+            w.bytes(&filled(card));
         }
         Zeroizing::new(w.into_bytes())
     }
@@ -123,11 +127,28 @@ impl MemberBody {
             tag_key: r.option(|r| r.bytes_exact().map(|key| TagKey::from_secret_bytes(&key)))?,
             rights: r.text(WORDS_LEN_MAX)?.to_owned(),
             from_now: r.bool()?,
-            card: if fields == 6 { Some(r.bytes(CARD_LEN_MAX)?.to_vec()) } else { None },
+            card: if fields == 6 { Some(unfilled(r.bytes(CARD_FIELD_LEN_MAX)?)?) } else { None },
         };
         r.end()?;
         Ok(body)
     }
+}
+
+/// A card as the others are: its length, it, and zeros.
+fn filled(card: &[u8]) -> Vec<u8> {
+    let mut field = (card.len() as u32).to_be_bytes().to_vec();
+    field.extend_from_slice(card);
+    let whole = CARD_FIELD_LENS.into_iter().find(|whole| field.len() <= *whole);
+    field.resize(whole.unwrap_or(field.len()), 0);
+    field
+}
+
+/// The card of such a field, which has one spelling.
+fn unfilled(field: &[u8]) -> Result<Vec<u8>, CborError> {
+    let (len, rest) = field.split_first_chunk::<4>().ok_or(CborError::Cut)?;
+    let len = u32::from_be_bytes(*len) as usize;
+    let card = rest.get(..len).filter(|_| len <= CARD_LEN_MAX).ok_or(CborError::Limit)?;
+    if filled(card) == field { Ok(card.to_vec()) } else { Err(CborError::Unknown) }
 }
 
 /// Sealed part of a tombstone or revoke: why, in words.

@@ -373,6 +373,26 @@ fn members() {
         list(&items)
     };
     let full = good(true, true);
+    let accepting = |field: Vec<u8>| {
+        let (none, all) = (NULL.to_vec(), vec![0xf4]);
+        list(&[blob(&[1; 32]), none.clone(), none, text("device"), all, blob(&field)])
+    };
+    let card = |said: u32, card: &[u8], whole: usize| {
+        let mut field = [&said.to_be_bytes(), card].concat();
+        field.resize(whole, 0);
+        field
+    };
+    let whole = accepting(card(10, &[6; 10], 16_000));
+    let read = MemberBody::decode(&whole).unwrap();
+    assert_eq!(read.card.as_deref(), Some(&[6; 10][..]));
+    let lens = [10, 15_997, 60_000].map(|len| {
+        let card = Some(vec![6; len]);
+        let body = MemberBody { card, ..MemberBody::decode(&good(false, false)).unwrap() };
+        body.encode().len() - whole.len()
+    });
+    assert_eq!(lens, [0, 16_000, 44_160]);
+    let mut secret = card(10, &[6; 10], 16_000);
+    secret[15_999] = 1;
     Book::new("document/member", "member body")
         .case("author", "ok", "a device enrols", &good(true, false))
         .case("member", "ok", "a member is made: it gets its tag key", &good(false, true))
@@ -404,6 +424,21 @@ fn members() {
             &list(&[blob(&[1; 32]), NULL.to_vec(), NULL.to_vec(), text("device")]),
         )
         .case("rights not UTF-8", "utf8", "words", &bent(3, vec![0x61, 0xff]))
+        .case("acceptance", "ok", "a card, and as long as everybody's", &whole)
+        .case("a card alone", "unknown", "its length would be its owner's", &{
+            accepting(card(10, &[6; 10], 14))
+        })
+        .case("a byte short", "unknown", "nobody's length", &{
+            accepting(card(10, &[6; 10], 15_999))
+        })
+        .case("a step too long", "unknown", "one spelling of each", &{
+            accepting(card(10, &[6; 10], 32_000))
+        })
+        .case("something behind it", "unknown", "nothing hides there", &accepting(secret))
+        .case("longer than the field", "limit", "its length lies", &{
+            accepting(card(15_997, &[6; 10], 16_000))
+        })
+        .case("no length", "cut", "four bytes are due", &accepting(vec![0; 3]))
         .case("cut", "cut", "the last byte is missing", &full[..full.len() - 1])
         .case("trailing", "trailing", "a byte too many", &[&full[..], &[0]].concat())
         .settle();
