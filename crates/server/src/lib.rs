@@ -22,6 +22,7 @@ mod body;
 mod buckets;
 pub mod cli;
 mod config;
+pub mod decoders;
 mod error;
 mod gate;
 mod held;

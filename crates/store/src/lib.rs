@@ -14,6 +14,8 @@ mod blobs;
 mod checksum;
 #[cfg(feature = "testing")]
 pub mod conformance;
+#[cfg(feature = "local")]
+pub mod decoders;
 mod error;
 #[cfg(feature = "testing")]
 pub mod faulty;

@@ -25,16 +25,16 @@ use super::home::{first8, le32, le64};
 use crate::BlobId;
 
 /// Bytes of a header.
-pub(super) const HEADER: usize = 96;
+pub(crate) const HEADER: usize = 96;
 /// Frames begin at multiples of this.
-pub(super) const ALIGN: u64 = 16;
-pub(super) const MAGIC: [u8; 4] = *b"SRF0";
+pub(crate) const ALIGN: u64 = 16;
+pub(crate) const MAGIC: [u8; 4] = *b"SRF0";
 /// Bytes of payload no honest frame exceeds: the largest group of rows, with room for its form.
-pub(super) const PAYLOAD_MAX: u32 = 160 << 20;
+pub(crate) const PAYLOAD_MAX: u32 = 160 << 20;
 
 /// What a payload is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Rows = 1,
     Blob = 2,
     Touched = 3,
@@ -43,7 +43,7 @@ pub(super) enum Kind {
 
 /// The head of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Header {
+pub(crate) struct Header {
     pub kind: Kind,
     pub len: u32,
     pub index: u32,
@@ -56,7 +56,7 @@ pub(super) struct Header {
 
 impl Header {
     /// The bytes, bound to their place: a frame that ends up elsewhere does not verify.
-    pub(super) fn encode(&self, key: &[u8; 32], file: u64, offset: u64) -> [u8; HEADER] {
+    pub(crate) fn encode(&self, key: &[u8; 32], file: u64, offset: u64) -> [u8; HEADER] {
         let mut bytes = [0; HEADER];
         let mut put = |at: usize, part: &[u8]| bytes[at..at + part.len()].copy_from_slice(part);
         put(0, &MAGIC);
@@ -74,7 +74,7 @@ impl Header {
     }
 
     /// `None`: these bytes were never written here as a header.
-    pub(super) fn decode(bytes: &[u8], key: &[u8; 32], file: u64, offset: u64) -> Option<Self> {
+    pub(crate) fn decode(bytes: &[u8], key: &[u8; 32], file: u64, offset: u64) -> Option<Self> {
         let bytes = bytes.get(..HEADER)?;
         if !bytes.starts_with(&MAGIC)
             || bytes[88..] != header_check(key, file, offset, &bytes[..88])
@@ -102,22 +102,31 @@ impl Header {
     }
 
     /// Bytes from this frame's beginning to the next one's.
-    pub(super) fn stride(&self) -> u64 {
+    pub(crate) fn stride(&self) -> u64 {
         stride(u64::from(self.len))
     }
 }
 
 /// Bytes a payload of `len` takes, header and padding included.
-pub(super) fn stride(len: u64) -> u64 {
+pub(crate) fn stride(len: u64) -> u64 {
     (HEADER as u64 + len).next_multiple_of(ALIGN)
 }
 
 /// The checksum of a payload. It does not depend on the place, so whoever hands a blob in can
 /// compute it while the bytes are still in its cache.
-pub(super) fn payload_check(key: &[u8; 32], payload: &[u8]) -> [u8; 16] {
+pub(crate) fn payload_check(key: &[u8; 32], payload: &[u8]) -> [u8; 16] {
     let mut check = [0; 16];
     check.copy_from_slice(blake3::keyed_hash(key, payload).as_bytes().split_at(16).0);
     check
+}
+
+/// Puts the check of these bytes of a header in its place, whatever they say.
+pub(crate) fn put_check(bytes: &mut [u8], key: &[u8; 32], file: u64, offset: u64) {
+    if let Some((head, check)) = bytes.split_at_mut_checked(HEADER - 8)
+        && let Some(check) = check.first_chunk_mut()
+    {
+        *check = header_check(key, file, offset, head);
+    }
 }
 
 fn header_check(key: &[u8; 32], file: u64, offset: u64, head: &[u8]) -> [u8; 8] {

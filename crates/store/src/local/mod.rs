@@ -9,10 +9,10 @@
 
 mod check;
 mod committer;
-mod frame;
+pub(crate) mod frame;
 mod home;
 mod index;
-mod journal;
+pub(crate) mod journal;
 mod keeper;
 mod log;
 mod queue;
