@@ -4,7 +4,7 @@ SHELL := /bin/bash
 CARGO ?= cargo
 export CARGO_TERM_COLOR ?= auto
 
-.PHONY: demo test check fmt lint docs build release fuzz bench clean need
+.PHONY: demo test check fmt lint docs build release fuzz weakened bench clean need
 
 demo: need ## A provider, a vault, a real tree in and out, the device lost and recovered.
 	@scripts/demo
@@ -31,6 +31,9 @@ release: need ## Both binaries, stripped, static.
 
 fuzz: need ## A minute for each decoder; FUZZ_SECS changes it.
 	@fuzz/run
+
+weakened: need ## Switches each defence off: its row of the threat model must turn red.
+	@$(CARGO) run --quiet --locked -p strongroom-evil --example weakened -- $(ROWS)
 
 bench: need ## The comparison with other stores on this machine; see bench/README.md.
 	@bench/run

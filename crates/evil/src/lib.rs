@@ -25,6 +25,7 @@ mod provider;
 mod raw;
 mod script;
 mod tap;
+pub mod weakened;
 
 pub use provider::EvilProvider;
 pub use raw::{RawEntry, RawFrames};

@@ -251,6 +251,11 @@ mod tests {
         expires: u64,
     }
 
+    thread_local! {
+        /// Signatures looked at: the work of a walk.
+        static LOOKED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+    }
+
     #[derive(Clone)]
     struct Slip {
         told: Told,
@@ -290,6 +295,7 @@ mod tests {
             self.parent
         }
         fn is_signed_by(&self, issuer: &Vec<u8>) -> bool {
+            LOOKED.set(LOOKED.get() + 1);
             issuer.contains(&self.signer)
         }
     }
@@ -371,6 +377,34 @@ mod tests {
         let mut chain = slips(5);
         chain[2].told.write = false;
         assert_eq!(judge(&chain, 500), Err((3, Refusal::Actions)), "write comes back");
+    }
+
+    /// Time tells nothing on a busy machine; signatures are what a walk costs.
+    #[test]
+    fn a29_whatever_is_refused_costs_one_signature_a_link_at_most_and_endless_chains_none() {
+        type Change = fn(&mut Vec<Slip>);
+        let cases: [(&str, Change, usize); 9] = [
+            ("good", |_| (), 10),
+            (
+                "ten thousand links",
+                |chain| *chain = chain.iter().cycle().take(10_000).cloned().collect(),
+                0,
+            ),
+            ("one link too many", |chain| chain.push(chain[9].clone()), 0),
+            ("none", Vec::clear, 0),
+            ("a cycle", |chain| (chain[9].id, chain[9].parent) = (1, Some(8)), 10),
+            ("another root", |chain| chain[0].signer = 99, 1),
+            ("another bucket", |chain| chain[5].told.target = vec!["edvs", "2"], 6),
+            ("over since long", |chain| chain[2].told.expires = 1, 3),
+            ("widened at the end", |chain| chain[8].told.write = false, 10),
+        ];
+        for (what, change, most) in cases {
+            let mut chain = slips(10);
+            change(&mut chain);
+            LOOKED.set(0);
+            assert_eq!(judge(&chain, 500).is_ok(), what == "good", "{what}");
+            assert!(LOOKED.get() <= most, "{what}: {} signatures", LOOKED.get());
+        }
     }
 
     #[test]

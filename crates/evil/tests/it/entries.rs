@@ -9,7 +9,8 @@ use strongroom_wire::ids::{
     AuthorKey, BucketId, CapabilityId, DocumentTag, EntryId, MemberTag, PublicKey,
 };
 
-use crate::world::{World, refused_by_recover, refused_by_sync};
+use crate::insider::entries_of;
+use crate::world::{LAPTOP, World, refused_by_recover, refused_by_sync};
 
 /// Changes every entry's parts on their way to the laptop.
 fn parts(edit: impl Fn(&mut RawEntry) + Send + Sync + 'static) -> Rule {
@@ -200,6 +201,40 @@ fn a17_injected_directory() {
         ),
         ("what a stranger sealed", adds(|f| forged(f, |h, _| h.parents.clear()))),
     ]);
+    a_device_nobody_let_in();
+}
+
+/// A device is let in by a capability that goes on from a member's, and is not signed by it.
+fn a_device_nobody_let_in() {
+    let (world, laptop) = World::with_laptop();
+    let did = &laptop.vault.buckets().unwrap()[0].did;
+    let control = entries_of(&world, did.parse().unwrap());
+    let carried = control.iter().filter_map(|entry| {
+        match Clear::decode(entry.header().kind, entry.clear()) {
+            Ok(Clear::Member(member)) => Capability::decode(&member.capabilities[0]).ok(),
+            _ => None,
+        }
+    });
+    let above = carried.into_iter().find(|it| it.claims().parent.is_none()).unwrap();
+    world.letter();
+    let before = laptop.picture();
+    let rule = adds(move |frames| {
+        let Some(like) = frames.sound().pop() else { return Vec::new() };
+        let key = new_key();
+        let of = above.claims();
+        let claims = Claims::new(of.target, of.actions, of.expires, [4; 16])
+            .for_holder(PublicKey(author(&key).0), of.member);
+        let claims = above.attenuate(&claims).unwrap();
+        let own = Capability::issue(&claims, |input| key.sign(input).to_bytes()).unwrap();
+        enrolled(&like, &key, &own)
+    });
+    let there = did.trim_start_matches("did:bkt:").to_owned();
+    let rule = rule.when(move |asked| asked.is_exchange() && asked.path.contains(&there));
+    let rule = world.play(rule.at(LAPTOP));
+    laptop.sync_catches("a device nobody let in");
+    assert!(rule.fired() > 0);
+    assert_eq!(laptop.picture(), before, "a device nobody let in: the replica changed");
+    world.works_again(&laptop);
 }
 
 /// A member entry that carries a capability the provider issued to itself, and a version under it.
@@ -209,8 +244,13 @@ fn enrolled_by_nobody(like: &Entry) -> Vec<Entry> {
     let claims = Claims::new(Target::Bucket(bucket), Actions::ALL, 4_000_000_000, [4; 16])
         .for_holder(PublicKey(author(&key).0), Some(MemberTag([8; 16])));
     let capability = Capability::issue(&claims, |input| root.sign(input).to_bytes()).unwrap();
+    enrolled(like, &key, &capability)
+}
+
+/// A member entry that carries this capability, and a version under it.
+fn enrolled(like: &Entry, key: &SigningKey, capability: &Capability) -> Vec<Entry> {
     let mut header = like.header().clone();
-    header.author = author(&key);
+    header.author = author(key);
     (header.seq, header.prev) = (0, EntryId::ZERO);
     header.cap = capability.id();
     header.kind = Kind::Member;
@@ -222,13 +262,13 @@ fn enrolled_by_nobody(like: &Entry) -> Vec<Entry> {
         commitment: None,
     });
     let member = Entry::assemble(header.clone(), clear.encode(), vec![5; 300]);
-    let member = sign(member, &key);
+    let member = sign(member, key);
     header.kind = Kind::Version;
     header.document = DocumentTag([9; 16]);
     header.parents.clear();
     (header.seq, header.prev) = (1, member.id());
     let clear = Clear::Version(References::NONE).encode();
-    let version = sign(Entry::assemble(header, clear, vec![5; 300]), &key);
+    let version = sign(Entry::assemble(header, clear, vec![5; 300]), key);
     vec![member, version]
 }
 
@@ -260,6 +300,11 @@ fn a24_replayed_in_another_bucket() {
     let foreign: Vec<Vec<u8>> = all.iter().flat_map(|seen| seen.asked.frames().entries).collect();
     assert!(!foreign.is_empty());
     let before = laptop.picture();
+    let held = || {
+        let buckets = laptop.vault.buckets().unwrap();
+        buckets.iter().find(|bucket| bucket.label == "main").unwrap().entries
+    };
+    let held_before = held();
     let rule = Rule::new(
         "entries of another bucket",
         Act::frames(move |frames| {
@@ -274,6 +319,7 @@ fn a24_replayed_in_another_bucket() {
         picture.0.keys().filter(|path| path.starts_with("main:")).cloned().collect::<Vec<_>>()
     };
     assert_eq!(shown(&laptop.picture()), shown(&before));
+    assert_eq!(held(), held_before, "entries of another bucket were taken in");
     world.works_again(&laptop);
 }
 

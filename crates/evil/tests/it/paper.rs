@@ -1,7 +1,14 @@
-//! What the threat model says of its tests is so.
+//! What the threat model says of its tests is so, and the control of the suite fits both.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use strongroom_evil::weakened::{Weakening, weaken};
+
+/// Tests that rows name and no weakening turns red, and why. It may only get shorter: of each only
+/// the test itself says that it would notice.
+const WITHOUT_CONTROL: [(&str, &str); 1] =
+    [("a05_no_context_stands_for_two_purposes", "its subject are constants: nothing to switch")];
 
 fn tests_below(path: &Path, found: &mut BTreeSet<String>) {
     for one in std::fs::read_dir(path).unwrap() {
@@ -18,31 +25,63 @@ fn tests_below(path: &Path, found: &mut BTreeSet<String>) {
     }
 }
 
+fn crates() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// A line of the table: number, tests, state.
+struct Row {
+    number: String,
+    tests: Vec<String>,
+    state: String,
+}
+
+fn rows() -> Vec<Row> {
+    let page = crates().parent().unwrap().join("docs/threat-model.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let lines = page.lines().filter(|line| line.starts_with("| A"));
+    lines
+        .map(|line| {
+            let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+            let tests = cells[4].split('`').skip(1).step_by(2);
+            let state = cells[5].split([':', ';', '.', ',', ' ']).next().unwrap();
+            Row {
+                number: cells[1].to_owned(),
+                tests: tests.map(str::to_owned).collect(),
+                state: state.to_owned(),
+            }
+        })
+        .collect()
+}
+
+fn weakenings() -> Vec<Weakening> {
+    let folder = crates().join("evil/weakened");
+    let mut paths: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|one| one.unwrap().path()).collect();
+    paths.sort();
+    let read = |path: &PathBuf| {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        Weakening::parse(name, &std::fs::read_to_string(path).unwrap()).unwrap()
+    };
+    paths.iter().map(read).collect()
+}
+
 #[test]
 fn the_threat_model_has_every_row_and_every_test_it_names() {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let page = crates.parent().unwrap().join("docs/threat-model.md");
-    let page = std::fs::read_to_string(page).unwrap();
-    let rows: Vec<Vec<&str>> = page
-        .lines()
-        .filter(|line| line.starts_with("| A"))
-        .map(|line| line.split('|').map(str::trim).collect())
-        .collect();
-    let numbers: Vec<String> = rows.iter().map(|row| row[1].to_owned()).collect();
+    let rows = rows();
+    let numbers: Vec<_> = rows.iter().map(|row| row.number.clone()).collect();
     let expected: Vec<String> = (1..=59).map(|no| format!("A{no:02}")).collect();
     assert_eq!(numbers, expected);
 
     let mut known = BTreeSet::new();
-    tests_below(crates, &mut known);
+    tests_below(&crates(), &mut known);
     let mut named = BTreeSet::new();
-    for row in &rows {
-        let tests: Vec<&str> = row[4].split('`').skip(1).step_by(2).collect();
-        let state = row[5].split([':', ';', '.', ',', ' ']).next().unwrap();
-        assert!(["holds", "part", "later"].contains(&state), "{}: {state}", row[1]);
-        assert!(state == "later" || !tests.is_empty(), "{} holds by no test", row[1]);
+    for Row { number, tests, state } in rows {
+        assert!(["holds", "part", "later"].contains(&state.as_str()), "{number}: {state}");
+        assert!(state == "later" || !tests.is_empty(), "{number} holds by no test");
         for test in tests {
-            assert!(known.contains(test), "{}: there is no test {test}", row[1]);
-            named.insert(test.to_owned());
+            assert!(known.contains(&test), "{number}: there is no test {test}");
+            named.insert(test);
         }
     }
     let mut own = BTreeSet::new();
@@ -53,4 +92,44 @@ fn the_threat_model_has_every_row_and_every_test_it_names() {
         .filter(|name| !named.contains(*name))
         .collect();
     assert!(missing.is_empty(), "not in the threat model: {missing:?}");
+}
+
+/// What `make weakened` will switch off stands where it is looked for. It is found out here, when
+/// a line of a defence changes, and not at night.
+#[test]
+fn every_weakening_still_finds_what_it_takes_out() {
+    let root = crates().parent().unwrap().to_owned();
+    let read = |path: &str| std::fs::read_to_string(root.join(path)).ok();
+    let weakenings = weakenings();
+    match weaken(&weakenings, read) {
+        Ok(tree) => assert!(tree.len() > 10),
+        Err(wrong) => panic!("mend crates/evil/weakened/:\n{}", wrong.join("\n")),
+    }
+}
+
+#[test]
+fn every_row_with_a_test_has_a_weakening_that_turns_it_red() {
+    let weakenings = weakenings();
+    let rows = rows();
+    for red in weakenings.iter().flat_map(|it| &it.reds) {
+        let row = rows.iter().find(|row| row.number == red.row);
+        let row = row.unwrap_or_else(|| panic!("{} is no row", red.row));
+        assert!(row.tests.iter().any(|it| it == red.name()), "{}: not {}", red.row, red.name());
+    }
+    let caught = |row: &str, test: &str| {
+        let mut reds = weakenings.iter().flat_map(|it| &it.reds);
+        reds.any(|red| red.row == row && red.name() == test)
+    };
+    let (mut bare, mut without) = (Vec::new(), BTreeSet::new());
+    for row in &rows {
+        let left: Vec<&String> =
+            row.tests.iter().filter(|test| !caught(&row.number, test)).collect();
+        if !row.tests.is_empty() && left.len() == row.tests.len() {
+            bare.push(row.number.as_str());
+        }
+        without.extend(left.into_iter().cloned());
+    }
+    assert_eq!(bare, <[&str; 0]>::default(), "rows that no weakening turns red");
+    let excused = WITHOUT_CONTROL.iter().map(|(test, _)| (*test).to_owned()).collect();
+    assert_eq!(without, excused, "tests that no weakening turns red");
 }

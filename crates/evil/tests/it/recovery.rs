@@ -1,5 +1,7 @@
 //! The recovery record: swapped, mauled, old, fished for.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bytes::Bytes;
 use strongroom_client::ErrorKind;
 use strongroom_evil::{Act, Asked, EvilProvider, Rule, Seen, lies};
@@ -121,4 +123,51 @@ fn a57_an_unproved_provider_is_asked_for_nothing() {
     assert!(asked[0].asked.path != *path, "ids differ between providers");
     let device = world.recover(LAPTOP).unwrap();
     world.works_again(&device);
+}
+
+/// Whoever asks for the vault with its words answers nothing that depends on what a provider made
+/// up: every probe gets one error, in the same words, and nothing is asked after it.
+#[test]
+fn a04_every_probe_of_who_logs_in_gets_one_error_and_no_answer() {
+    let (world, stranger) = (World::new(), World::new());
+    assert!(world.recover(OTHER).is_ok(), "honest");
+    stranger.recover(OTHER).unwrap();
+    let foreign = read_answer(&stranger);
+    let record_len = read_answer(&world).len();
+    let opened = world.evil.tap().find(|seen| seen.asked.route().ends_with("/session"));
+    let answer_len = opened.last().unwrap().answer.as_ref().unwrap().body.len();
+
+    let mut told: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut cases = 0;
+    let mut probe = |what: &'static str, end: &'static str, act: Act| {
+        let rule = Rule::new(what, act).when(move |asked| asked.route().ends_with(end)).at(OTHER);
+        let rule = world.play(rule);
+        let before = world.evil.tap().len();
+        let Err(error) = world.recover(OTHER) else { panic!("{what}: something was opened") };
+        assert!(rule.fired() > 0, "{what}");
+        let after = world.evil.tap().all().split_off(before);
+        let last = after.last().unwrap();
+        assert!(last.asked.route().ends_with(end), "{what}: it went on to {}", last.asked.path);
+        told.entry(end).or_default().insert(format!("{:?} {error}", error.kind()));
+        cases += 1;
+        world.evil.honest();
+    };
+    // Every field of a record begins somewhere in these: counter, encapsulation, sealed, signature.
+    for at in (5..record_len).step_by(record_len / 24).chain([record_len - 1]) {
+        let flip = Act::body(move |body| lies::flip(body, at.cast_signed()));
+        probe("a flipped record", "/read", flip);
+    }
+    let swap = Act::edit(move |_, answer| answer.body = foreign.clone());
+    probe("another's record", "/read", swap);
+    probe("a record of zeros", "/read", Act::body(|body| body[20..].fill(0)));
+    // The session's answer: id, share, end, signature.
+    for at in (3..answer_len).step_by(answer_len / 12).chain([answer_len - 1]) {
+        let flip = Act::body(move |body| lies::flip(body, at.cast_signed()));
+        probe("a flipped answer", "/session", flip);
+    }
+    assert!(cases >= 36, "cases were lost: {cases}");
+    for (end, told) in told {
+        assert_eq!(told.len(), 1, "{end} tells probes apart: {told:?}");
+    }
+    world.works_again(&world.recover(LAPTOP).unwrap());
 }

@@ -1,11 +1,14 @@
 //! Several people at one provider that takes sides: with who was taken out, against who was let in.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use strongroom_client::{ErrorKind, Home, Place, PutOptions, Quiet, Rights, Vault};
+use strongroom_client::{ErrorKind, Home, Place, PutOptions, Quiet, Rights, Source, Vault};
+use strongroom_core::checkpoint::Checkpoint;
 use strongroom_evil::{Act, RawEntry, Rule};
-use strongroom_wire::entry::Entry;
+use strongroom_wire::entry::{Entry, Kind};
 
+use crate::insider::{Insider, entries_of};
 use crate::world::{Device, LAPTOP, PHONE, World, passphrase};
 
 /// Bob, at the same provider through another of its addresses.
@@ -97,4 +100,45 @@ fn a39_who_was_taken_out_writes_on_with_the_provider_at_his_side() {
     drop(bob.vault.sync(&Quiet));
     assert!(!names(&bob).contains(&"after".to_owned()));
     world.nothing_leaked();
+}
+
+/// Bob can read what Alice's devices say they have seen. It names the people of the bucket, and
+/// nobody else she knows.
+#[test]
+fn a54_what_a_member_reads_in_checkpoints_names_members_only() {
+    let world = World::new();
+    let bob = bob(&world);
+    let folder = tempfile::tempdir().unwrap();
+    let (vault, _) = Vault::create(&Home::at(folder.path().join("home")), &passphrase()).unwrap();
+    let carroll = Device { folder, vault };
+    let card = carroll.vault.card(None).unwrap().text;
+    world.phone.vault.add_contact(&card, Some("Carroll"), None).unwrap();
+    let invitation = invited(&world, &bob);
+    bob.vault.accept(&invitation, &Quiet).unwrap();
+    // Enough for a checkpoint of each.
+    for (device, name) in [(&world.phone, "alices"), (&bob, "bobs")] {
+        let folder = device.folder.path().join(name);
+        std::fs::create_dir(&folder).unwrap();
+        for number in 0..70 {
+            std::fs::write(folder.join(format!("{number}")), world.text(60)).unwrap();
+        }
+        let place = Place::parse(&format!("plans:/{name}")).unwrap();
+        let source = [Source::Path(folder)];
+        device.vault.put(&source, &place, &PutOptions::default(), &Quiet).unwrap();
+    }
+    let id = |device: &Device| device.vault.id().unwrap().principal;
+    let buckets = world.phone.vault.buckets().unwrap();
+    let plans = buckets.iter().find(|bucket| bucket.label == "plans").unwrap();
+    let insider = Insider::in_bucket(&world, plans.did.parse().unwrap());
+    let (mut checkpoints, mut named) = (0, BTreeSet::new());
+    for entry in entries_of(&world, insider.bucket) {
+        if entry.header().kind == Kind::Checkpoint {
+            let said = Checkpoint::decode(&insider.open(&entry)).unwrap();
+            named.extend(said.members.iter().map(|(principal, _)| principal.to_string()));
+            checkpoints += 1;
+        }
+    }
+    assert!(checkpoints > 0 && named.contains(&id(&bob)), "there was nothing to read");
+    assert!(!named.contains(&id(&carroll)), "Carroll is no member: {named:?}");
+    assert!(named.iter().all(|one| *one == id(&world.phone) || *one == id(&bob)), "{named:?}");
 }
