@@ -347,9 +347,13 @@ impl EvilProvider {
     /// Sends a request somebody heard once more, as anyone on the network could.
     pub fn replay(&self, asked: &Asked) -> Answer {
         let address = self.inner.origins.get().expect("it listens").0;
-        let builder = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let peer = Peer { address, exporter: None };
-        builder.expect("a thread").block_on(self.inner.ask(Some(peer), 0, asked))
+        // On a thread of its own: a script may ask from inside another provider.
+        let ask = || {
+            let builder = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            builder.expect("a thread").block_on(self.inner.ask(Some(peer), 0, asked))
+        };
+        std::thread::scope(|scope| scope.spawn(ask).join()).expect("an answer")
     }
 
     /// What went over its wires.

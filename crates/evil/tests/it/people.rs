@@ -295,6 +295,7 @@ impl<'a> Shared<'a> {
             rights: Rights::Write,
             until: None,
             from: self.now / 1_000,
+            from_now: false,
         };
         let invited = invite(&granter, &grantee, rng).unwrap();
         let content = founded.epoch_key.content(founded.bucket);

@@ -134,8 +134,9 @@ fn a50_replayed_after_a_restart() {
 
 #[test]
 fn a31_at_another_provider() {
-    let (world, laptop) = World::with_laptop();
+    // It started before anything was signed: what is older than a provider is refused for that.
     let other = EvilProvider::start();
+    let (world, laptop) = World::with_laptop();
     let before = laptop.picture();
     for asked in signed(&world, |_| true) {
         let answer = other.replay(&asked);
