@@ -1,48 +1,121 @@
 //! Judging entries as they come. Comes in: verified entries, each after what it follows. Goes out:
 //! whether each counts, and what this member can open of it. Must not know: sockets.
 
+use std::collections::BTreeSet;
+
 use strongroom_core::document::{Content, Metadata, VersionBody};
 use strongroom_core::joining;
 use strongroom_wire::chain::Verified;
 use strongroom_wire::control::{Control, ControlError};
 use strongroom_wire::entry::{Entry, Kind};
-use strongroom_wire::ids::DocumentTag;
+use strongroom_wire::ids::{DocumentTag, EntryId};
 
 use super::documents::{SETTINGS, decode_settings};
 use super::{Bucket, Vault};
 use crate::error::{Error, Result};
-use crate::replica::keys;
+use crate::replica::keys::{self, BucketNo, LocalNo};
+
+/// A control log and what follows from it.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    numbers: Vec<LocalNo>,
+    /// In the order they came.
+    pub entries: Vec<Verified<Entry>>,
+    /// Without doubts.
+    control: Control,
+    /// Member entries of which it is known whether they prove what they say.
+    proved: BTreeSet<EntryId>,
+    doubtful: Vec<EntryId>,
+}
+
+impl Log {
+    fn new(no: LocalNo, genesis: Verified<Entry>) -> std::result::Result<Self, ControlError> {
+        let control = Control::new(&genesis)?;
+        let (proved, doubtful) = (BTreeSet::new(), Vec::new());
+        Ok(Self { numbers: vec![no], entries: vec![genesis], control, proved, doubtful })
+    }
+
+    fn add(
+        &mut self,
+        no: LocalNo,
+        entry: Verified<Entry>,
+    ) -> std::result::Result<(), ControlError> {
+        self.control.insert(&entry)?;
+        self.numbers.push(no);
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    /// Looks at the member entries that can be opened by now and were not looked at.
+    fn prove(&mut self, bucket: &Bucket) {
+        if *bucket.record.name_key == [0; 32] {
+            return;
+        }
+        let (keyring, names) = (&bucket.keyring, &bucket.names);
+        for entry in self.entries.iter().filter(|entry| entry.header().kind == Kind::Member) {
+            let id = entry.id();
+            if keyring.has(&entry.header().epoch) && self.proved.insert(id) {
+                self.doubtful.extend(joining::doubtful(keyring, names, [entry]));
+            }
+        }
+    }
+
+    /// Who is in and what counts.
+    pub fn judged(&self) -> Control {
+        let mut control = self.control.clone();
+        for id in &self.doubtful {
+            control.doubt(id);
+        }
+        control
+    }
+}
 
 impl Vault {
     /// The control log as this replica has it; `None` before the genesis is here.
     pub(crate) fn control(&self, bucket: &Bucket) -> Result<Option<Control>> {
-        let mut control: Option<Control> = None;
-        let log = self.control_entries(bucket)?;
-        let doubtful = joining::doubtful(&bucket.keyring, &bucket.names, &log);
-        for entry in log {
-            let damaged = |e| Error::damaged(format!("the control log on this device: {e}"));
-            match &mut control {
-                None => control = Some(Control::new(&entry).map_err(damaged)?),
-                Some(control) => control.insert(&entry).map_err(damaged)?,
-            }
-        }
-        if let Some(control) = &mut control {
-            for id in &doubtful {
-                control.doubt(id);
-            }
-        }
-        Ok(control)
+        Ok(self.log(bucket)?.map(|log| log.judged()))
     }
 
     /// Control entries in the order they came.
     pub(crate) fn control_entries(&self, bucket: &Bucket) -> Result<Vec<Verified<Entry>>> {
+        Ok(self.log(bucket)?.map_or_else(Vec::new, |log| log.entries))
+    }
+
+    /// The control log, worked out once in a process and gone on with: to check every capability
+    /// again for each question would take longer than all the rest.
+    pub(crate) fn log(&self, bucket: &Bucket) -> Result<Option<Log>> {
         let b = bucket.no();
         let mut numbers = Vec::new();
         self.replica.each(&keys::controls(b), |key, _| {
             numbers.extend(key.last_chunk::<8>().map(|no| u64::from_be_bytes(*no)));
             Ok(true)
         })?;
-        numbers.into_iter().map(|no| self.replica.entry(b, no)).collect()
+        let mut logs = self.logs.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let kept = logs.remove(&b);
+        let kept = kept.map_or(Ok(None), |log| self.still(b, log, &numbers))?;
+        let from = kept.as_ref().map_or(0, |log| log.numbers.len());
+        let mut log = kept;
+        for no in numbers.into_iter().skip(from) {
+            let entry = self.replica.entry(b, no)?;
+            let damaged = |e| Error::damaged(format!("the control log on this device: {e}"));
+            match &mut log {
+                None => log = Some(Log::new(no, entry).map_err(damaged)?),
+                Some(log) => log.add(no, entry).map_err(damaged)?,
+            }
+        }
+        let Some(log) = &mut log else { return Ok(None) };
+        log.prove(bucket);
+        logs.insert(b, log.clone());
+        Ok(Some(log.clone()))
+    }
+
+    /// What was worked out, if the replica goes on from it: a device that found out that it lives
+    /// on from a backup writes its replica anew.
+    fn still(&self, b: BucketNo, log: Log, numbers: &[LocalNo]) -> Result<Option<Log>> {
+        let same = numbers.starts_with(&log.numbers);
+        let last = log.numbers.last().zip(log.entries.last()).filter(|_| same);
+        let Some((no, entry)) = last else { return Ok(None) };
+        Ok((self.replica.entry_no(b, entry.id())? == Some(*no)).then_some(log))
     }
 
     /// Judges one entry, in the order it arrived, and takes from it what this member can open.

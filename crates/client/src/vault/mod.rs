@@ -115,6 +115,8 @@ pub struct Vault {
     pub(crate) resolvers: Resolvers,
     runtime: OnceLock<Runtime>,
     remotes: std::sync::Mutex<Vec<(u32, Remote)>>,
+    /// Control logs by bucket, as they were worked out last.
+    logs: std::sync::Mutex<std::collections::HashMap<keys::BucketNo, judging::Log>>,
 }
 
 impl std::fmt::Debug for Vault {
@@ -178,6 +180,7 @@ impl Vault {
             resolvers: Resolvers::default(),
             runtime: OnceLock::new(),
             remotes: std::sync::Mutex::new(Vec::new()),
+            logs: std::sync::Mutex::default(),
         })
     }
 

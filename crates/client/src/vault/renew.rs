@@ -146,7 +146,16 @@ impl Vault {
     /// What this device has seen of a bucket's control log.
     pub(crate) fn standing(&self, bucket: &Bucket) -> Result<Standing> {
         let clock = self.replica.tip(bucket.no())?.position.clock;
-        Standing::of(bucket, &self.control_entries(bucket)?, self.followed(clock))
+        let horizon = self.followed(clock);
+        if let Some(log) = self.log(bucket)?
+            && log.entries.iter().all(|entry| entry.header().hlc <= horizon)
+        {
+            let control = log.judged();
+            let is_epoch = |entry: &Verified<Entry>| entry.header().kind == Kind::Epoch;
+            let epochs = log.entries.into_iter().filter(is_epoch).collect();
+            return Ok(Standing { control, epochs });
+        }
+        Standing::of(bucket, &self.control_entries(bucket)?, horizon)
     }
 
     /// Up to when the control log is followed: a day ahead, or what was followed already. A device

@@ -161,7 +161,7 @@ impl Vault {
         self.put_sync_state(bucket, record, &SyncState { closed: true, ..state })
     }
 
-    /// Where somebody's time is over, the device of an admin makes the next epoch, so that those who
+    /// Where a time is over, the device of an admin makes the next epoch, so that those who
     /// only write can go on.
     fn end_what_is_over(&self, bucket: &mut Bucket) -> Result<()> {
         let record = &bucket.record;
