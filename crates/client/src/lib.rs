@@ -24,6 +24,7 @@ pub mod agent;
 mod clock;
 #[doc(hidden)]
 pub mod decoders;
+pub mod drops;
 mod error;
 pub mod get;
 pub mod glob;

@@ -41,6 +41,8 @@ contexts! {
     MEMBER_TAG = "member tag";
     NATURAL = "natural";
     DROP = "drop";
+    DROP_MEMBER = "drop member";
+    MESSAGE = "message";
     EPOCH_BACK = "epoch back";
     CHILD_SLOT = "child slot";
     IDENTITY_ROOT = "identity root";

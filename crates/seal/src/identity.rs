@@ -118,6 +118,8 @@ signing_roles! {
     VaultSigningKey;
     /// Signs the recovery record at one provider.
     RecordSigningKey;
+    /// The key of a drop, derived from its secret: it lets the authors of messages in.
+    DropSigningKey;
     /// A throw-away key, for sessions before there is any other.
     SessionSigningKey;
 }

@@ -26,6 +26,7 @@ pub mod keystore;
 mod layout;
 pub mod local;
 pub mod manifest;
+pub mod message;
 pub mod padding;
 pub mod part;
 pub mod phrase;

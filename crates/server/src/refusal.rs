@@ -49,6 +49,8 @@ members! {
     Counter, "counter", json!({"type": "integer", "description": "Of the record stored"});
     QuotaBytes, "quota_bytes", json!({"type": "integer", "description": "What the vault may use"});
     UsedBytes, "used_bytes", json!({"type": "integer", "description": "What it uses"});
+    RetryAfter, "retry_after", json!({"type": "integer",
+        "description": "Seconds until it may be asked again; the field Retry-After says the same"});
     Formats, "formats", json!({"type": "array", "items": {"type": "integer"},
         "description": "The formats this provider knows"});
     Time, "time", json!({"type": "integer", "description": "The provider's, seconds since 1970"});
@@ -147,6 +149,8 @@ impl IntoResponse for Refusal {
             "title": problem.title(),
             "status": problem.status(),
         });
+        let retry = self.more.as_ref().and_then(|more| more.get(Member::RetryAfter.name()));
+        let retry = retry.and_then(Value::as_u64).unwrap_or(1);
         if let (Some(more), Some(body)) = (self.more, body.as_object_mut()) {
             body.extend(*more);
         }
@@ -158,7 +162,7 @@ impl IntoResponse for Refusal {
         headers.insert(header::CONTENT_TYPE, kind);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if matches!(problem, Problem::Busy | Problem::Rate) {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry));
         }
         response.extensions_mut().insert(problem);
         response

@@ -8,7 +8,7 @@ use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::entry::Hlc;
 use strongroom_wire::fingerprint::SetSum;
 use strongroom_wire::ids::{
-    AuthorKey, BucketId, ChunkId, DocumentTag, EntryId, PublicKey, RecordId, VaultTag,
+    AuthorKey, BucketId, CapabilityId, ChunkId, DocumentTag, EntryId, PublicKey, RecordId, VaultTag,
 };
 use strongroom_wire::limits::RECOVERY_RECORD_LEN;
 
@@ -136,6 +136,16 @@ pub fn all_lost(bucket: BucketId) -> Vec<u8> {
 /// The chunk of a [`lost`] key.
 pub fn chunk_of_lost(key: &[u8]) -> Option<ChunkId> {
     key.get(33..)?.try_into().ok().map(ChunkId)
+}
+
+/// `p` bucket, capability → [`Spent`]: what was put in under a capability with a quota.
+pub fn spent(bucket: BucketId, capability: CapabilityId) -> Vec<u8> {
+    key(b'p', &[&bucket.0, &capability.0])
+}
+
+/// `w` bucket → its drop card, as it was put.
+pub fn drop_card(bucket: BucketId) -> Vec<u8> {
+    key(b'w', &[&bucket.0])
 }
 
 /// `r` record → [`RecordRow`].
@@ -368,6 +378,39 @@ impl ChunkRow {
     }
 }
 
+/// What was put in under a capability with a quota, and all below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Spent {
+    /// Bytes of entries and chunks, with what stands around each; ever.
+    pub bytes: u64,
+    /// Entries, ever.
+    pub entries: u64,
+    /// Hour since 1970 of the newest entry.
+    pub hour: u64,
+    /// Entries in that hour.
+    pub in_hour: u64,
+}
+
+impl Spent {
+    /// The row's value: four u64.
+    pub fn encode(&self) -> Vec<u8> {
+        let parts = [self.bytes, self.entries, self.hour, self.in_hour];
+        parts.iter().flat_map(|part| part.to_be_bytes()).collect()
+    }
+
+    /// Reads the row's value.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (parts, []) = bytes.as_chunks::<8>() else { return None };
+        let [bytes, entries, hour, in_hour] = parts else { return None };
+        Some(Self {
+            bytes: u64::from_be_bytes(*bytes),
+            entries: u64::from_be_bytes(*entries),
+            hour: u64::from_be_bytes(*hour),
+            in_hour: u64::from_be_bytes(*in_hour),
+        })
+    }
+}
+
 /// The newest recovery record under one id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordRow {
@@ -446,6 +489,9 @@ mod tests {
         assert!(bent(&place.encode()).iter().all(|row| Place::decode(row).is_none()));
         let tip = AuthorTip { seq: 1, id: EntryId([2; 32]), hlc: Hlc(3) };
         assert!(bent(&tip.encode()).iter().all(|row| AuthorTip::decode(row).is_none()));
+        let spent = Spent { bytes: 1, entries: 2, hour: 3, in_hour: 4 };
+        assert_eq!(Spent::decode(&spent.encode()), Some(spent));
+        assert!(bent(&spent.encode()).iter().all(|row| Spent::decode(row).is_none()));
         let chunk = ChunkRow { len: 9, orphan_since: 10 };
         assert!(bent(&chunk.encode()).iter().all(|row| ChunkRow::decode(row).is_none()));
     }
@@ -466,6 +512,8 @@ mod tests {
             owners(&[0; 32]),
             orphans_before(0),
             all_lost(b),
+            spent(b, CapabilityId::ZERO),
+            drop_card(b),
             record(RecordId::ZERO),
             older_records(RecordId::ZERO),
             FORMAT_KEY.to_vec(),

@@ -77,6 +77,7 @@ pub enum Command {
     Accept(commands::accept::Args),
     Revoke(commands::revoke::Args),
     Quarantine(commands::quarantine::Args),
+    Drop(commands::drop::Args),
     Sync(commands::sync::Args),
     Status(commands::status::Args),
     Verify(commands::verify::Args),

@@ -3,6 +3,10 @@
 //!
 //! Bytes: docs/spec/entry.md, "Clear parts". Golden files: vectors/clear/.
 
+mod message;
+
+pub use message::Message;
+
 use crate::cbor::{CborError, Reader, Writer, strictly_ascending};
 use crate::entry::Kind;
 use crate::ids::{AuthorKey, CapabilityId, ChunkId, DocumentTag, EntryId, MemberTag, PublicKey};
@@ -204,7 +208,7 @@ pub struct Epoch {
     pub back: Vec<[u8; SEALED_KEY_LEN]>,
     /// This epoch key sealed under the child keys of parent buckets.
     pub child: Vec<[u8; SEALED_KEY_LEN]>,
-    /// X-Wing key messages are sealed to, where the bucket has a drop.
+    /// X-Wing key messages are sealed to. Left out: it follows from the content key.
     pub drop_key: Option<Box<[u8; KEM_PUBLIC_LEN]>>,
 }
 
@@ -293,6 +297,8 @@ pub enum Clear {
         /// Chunks that go.
         chunks: Vec<ChunkId>,
     },
+    /// What somebody put into a drop.
+    Message(Message),
 }
 
 impl Clear {
@@ -321,12 +327,13 @@ impl Clear {
                     w.bytes(&id.0);
                 }
             }
+            Self::Message(message) => message.write(&mut w),
         }
         w.into_bytes()
     }
 
-    /// Reads the clear part of an entry of this kind. Messages and segments have no form in this
-    /// format number yet and are refused.
+    /// Reads the clear part of an entry of this kind. Segments have no form in this format number
+    /// yet and are refused.
     pub fn decode(kind: Kind, bytes: &[u8]) -> Result<Self, CborError> {
         let mut r = Reader::new(bytes);
         let clear = match kind {
@@ -352,7 +359,8 @@ impl Clear {
                 }
                 Self::Purge { entries, chunks }
             }
-            Kind::Message | Kind::Segment => return Err(CborError::Unknown),
+            Kind::Message => Self::Message(Message::read(&mut r)?),
+            Kind::Segment => return Err(CborError::Unknown),
         };
         r.end()?;
         Ok(clear)

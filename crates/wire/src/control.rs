@@ -6,7 +6,11 @@
 //! refused. Whether it does, the [`Rules`] say, which may change their mind when a revoke comes:
 //! then it stays, and is hidden.
 
+mod drops;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+pub use drops::{DROP_ACTIONS, Drop, makes_drop};
 
 use crate::capability::{
     Action, Actions, Capability, CapabilityChain, Grant, Judge, Target, verify,
@@ -17,7 +21,7 @@ use crate::entry::{Entry, Header, Hlc, Kind};
 use crate::ids::{AuthorKey, BucketId, CapabilityId, DocumentTag, EntryId, MemberTag};
 use crate::limits::PARENTS_MAX;
 use crate::past::Pasts;
-use crate::rules::{Act, Chain, Cutoff, Fact, Rules, RulesError, Writing};
+use crate::rules::{Act, Chain, Cutoff, Fact, Rules, RulesError, Writing, puts_only};
 
 /// Why an entry does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -298,13 +302,13 @@ impl Control {
 
     /// Whether an entry of this header may stand: its author holds a capability for its kind, at
     /// its clock, in this bucket, and what it names is here. For control entries, use
-    /// [`Control::insert`].
+    /// [`Control::insert`], for what may be a message, [`Control::judge_entry`].
     pub fn judge(&self, header: &Header) -> Result<(), ControlError> {
-        if header.kind.is_control() {
+        if header.kind.is_control() || header.bucket != self.bucket {
             return Err(ControlError::Bucket);
         }
-        if header.bucket != self.bucket {
-            return Err(ControlError::Bucket);
+        if header.kind == Kind::Message {
+            return Err(ControlError::Form);
         }
         let epoch = self.epochs.get(&header.epoch).ok_or(ControlError::Missing)?;
         if header.hlc < epoch.hlc {
@@ -528,9 +532,12 @@ impl Control {
         let own = own.or_else(|| self.grants.get(&header.cap)).ok_or(ControlError::Missing)?;
         let whole = *own.grant.target() == Target::Bucket(self.bucket);
         let enrols = carried.last().is_some_and(|(it, _)| it.id() == header.cap);
+        // Who may only put into a drop says nothing of who is in.
+        let puts_only = puts_only(&own.chain);
         let holds = own.grant.holder() == Some(header.author.public_key())
             && own.grant.holds_at(header.hlc.secs())
-            && (whole || enrols);
+            && (whole || enrols)
+            && !puts_only;
         if holds { Ok(own.chain.clone()) } else { Err(ControlError::NotAllowed) }
     }
 
@@ -561,6 +568,7 @@ impl Control {
         let Granted { grant, chain } = self.grants.get(&header.cap).ok_or(ControlError::Missing)?;
         let holds = grant.holder() == Some(header.author.public_key())
             && grant.holds_at(header.hlc.secs())
+            && !puts_only(chain)
             && allows_kind(grant, self.bucket, header.kind, header.document);
         if holds { Ok(chain.clone()) } else { Err(ControlError::NotAllowed) }
     }

@@ -230,3 +230,19 @@ pub const CONTACT_WAY_LEN_MAX: usize = 300;
 
 /// Bytes of one part of a contact's card in the vault's own bucket: it stands in an entry.
 pub const CARD_PART_LEN: usize = 49_152;
+
+/// Seconds a drop card is good for at most: 100 days, a little more than an epoch. Above it, who
+/// was taken out could be sealed to for longer.
+pub const DROP_CARD_AGE_MAX_SECS: u64 = 100 * 24 * 3_600;
+
+/// Bytes of a genesis as it stands in a drop card. Real ones have about 500.
+pub const DROP_CARD_GENESIS_LEN_MAX: usize = 2_048;
+
+/// Bytes of a drop card: a genesis, a chain, an X-Wing key. Real ones have about 3,000.
+pub const DROP_CARD_LEN_MAX: usize = CHAIN_BYTES_MAX + 4_096;
+
+/// Bytes of a provider's statement as text. Ours have about 450.
+pub const STATEMENT_LEN_MAX: usize = 1_024;
+
+/// Bytes of a drop's address: a chain, where it is kept, a secret. Real ones have about 1,200.
+pub const DROP_ADDRESS_LEN_MAX: usize = CHAIN_BYTES_MAX + 8 * 600 + 512;

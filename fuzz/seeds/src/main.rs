@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Golden files by their decoder: which target reads them, and which first byte it wants.
-const READERS: [(&str, &str, Option<u8>); 69] = [
+const READERS: [(&str, &str, Option<u8>); 72] = [
     ("header", "header", None),
     ("entry", "entry", None),
     ("clear genesis", "clear", Some(0)),
@@ -51,6 +51,9 @@ const READERS: [(&str, &str, Option<u8>); 69] = [
     ("pointer text", "card", Some(3)),
     ("contact", "card", Some(4)),
     ("invitation", "invitation", Some(0)),
+    ("message", "drops", Some(0)),
+    ("drop address", "drops", Some(1)),
+    ("drop card", "drops", Some(2)),
     ("path", "names", None),
     ("name", "names", None),
     ("key store", "key_store", Some(0)),

@@ -25,6 +25,8 @@ use crate::replica::rows::Stamp;
 use crate::report::{PutReport, VersionInfo};
 use crate::vault::{Bucket, Change, Vault};
 use chunks::ChunkSink;
+pub(crate) use content::Stored;
+pub(crate) use describe::base_name;
 use walk::Put;
 
 /// Batches that wait between two rooms.

@@ -16,8 +16,8 @@ use strongroom_wire::cbor::CborError;
 use strongroom_wire::frame::{self, Frame};
 use strongroom_wire::ids::{BucketId, ChunkId, PublicKey, RecordId, VaultTag};
 use strongroom_wire::limits::{
-    CHUNK_SEALED_LEN, RECOVERY_RECORD_LEN, RECOVERY_RECORDS_MAX, REQUEST_BODY_LEN_MAX,
-    RESPONSE_LEN_MAX,
+    CHUNK_SEALED_LEN, DROP_CARD_LEN_MAX, RECOVERY_RECORD_LEN, RECOVERY_RECORDS_MAX,
+    REQUEST_BODY_LEN_MAX, RESPONSE_LEN_MAX, STATEMENT_LEN_MAX,
 };
 
 use super::body::Segments;
@@ -211,6 +211,33 @@ impl Session {
             return Err(RemoteError::Protocol("it does not answer with the range asked for"));
         }
         Ok(answer.body)
+    }
+
+    /// Puts one message into a drop, in a session of its author. Gives the provider's statement that
+    /// it has it, as it came: the caller checks it.
+    pub async fn put_message(
+        &self,
+        bucket: BucketId,
+        entry: Vec<u8>,
+    ) -> Result<String, RemoteError> {
+        // The same message twice is stored once.
+        let call = Call::post(bucket_path(bucket, "/messages"), fits(entry)?)
+            .bound()
+            .answer_max(STATEMENT_LEN_MAX);
+        let answer = self.call(|_| call.clone()).await?;
+        String::from_utf8(answer.body.to_vec()).map_err(|_| MALFORMED)
+    }
+
+    /// The bucket's drop card, as it came: the caller checks it.
+    pub async fn drop_card(&self, bucket: BucketId) -> Result<Bytes, RemoteError> {
+        let call = Call::get(bucket_path(bucket, "/drop")).answer_max(DROP_CARD_LEN_MAX);
+        Ok(self.call(|_| call.clone()).await?.body)
+    }
+
+    /// Puts the bucket's drop card in the place of the one before.
+    pub async fn put_drop_card(&self, bucket: BucketId, card: Vec<u8>) -> Result<(), RemoteError> {
+        let call = Call::put(bucket_path(bucket, "/drop"), fits(card)?).bound();
+        self.call(|_| call.clone()).await.map(drop)
     }
 
     /// Which of these chunks are held under this bucket, in the same order.

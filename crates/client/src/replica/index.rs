@@ -14,6 +14,7 @@ use strongroom_core::tree::{Rank, cut_of};
 use strongroom_store::Batch;
 use strongroom_wire::chain::{Tip as AuthorTip, Verified};
 use strongroom_wire::clear::Clear;
+use strongroom_wire::control::makes_drop;
 use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::ids::{AuthorKey, DocumentTag, EntryId};
 
@@ -77,6 +78,8 @@ pub struct Intake<'a> {
     /// What checkpoints leave behind, before and after.
     checkpoints: (CheckpointRow, CheckpointRow),
     added: HashSet<EntryId>,
+    /// Messages added here.
+    messages: HashMap<EntryId, LocalNo>,
     /// Clocks beyond it are not followed.
     horizon: Hlc,
     /// Starts from nothing: what the replica holds of the bucket is replaced.
@@ -113,6 +116,7 @@ impl<'a> Intake<'a> {
             parents: HashMap::new(),
             checkpoints: (checkpoints.clone(), checkpoints),
             added: HashSet::new(),
+            messages: HashMap::new(),
             horizon: Hlc(u64::MAX),
             blank: false,
         })
@@ -201,6 +205,7 @@ impl<'a> Intake<'a> {
         if header.kind.is_control() {
             self.batch.put(keys::control(b, no), Vec::new());
         }
+        self.note_drops(&entry, no)?;
         if matches!(header.kind, Kind::Version | Kind::Tombstone) {
             let key = keys::version(b, header.document, header.hlc, entry.id());
             self.batch.put(key, no.to_be_bytes());
@@ -214,6 +219,32 @@ impl<'a> Intake<'a> {
             self.add_head(header.document, head, &header.parents)?;
         }
         Ok(no)
+    }
+
+    /// Notes what is found again without looking through everything: drops, and messages until they
+    /// are purged.
+    fn note_drops(&mut self, entry: &Entry, no: LocalNo) -> Result<()> {
+        let b = self.bucket;
+        match Clear::decode(entry.header().kind, entry.clear()) {
+            Ok(Clear::Message(_)) => {
+                self.batch.put(keys::message(b, no), Vec::new());
+                self.messages.insert(entry.id(), no);
+            }
+            Ok(Clear::Member(member)) if makes_drop(&member) => {
+                self.batch.put(keys::drop_made(b, no), Vec::new());
+            }
+            Ok(Clear::Purge { entries, .. }) => {
+                for id in &entries {
+                    let here = self.messages.remove(id);
+                    let held = if self.blank { None } else { self.replica.entry_no(b, *id)? };
+                    for no in here.into_iter().chain(held) {
+                        self.batch.delete(keys::message(b, no));
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Works a document out from all its versions once more, each after what it follows.

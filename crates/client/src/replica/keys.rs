@@ -173,6 +173,26 @@ pub fn hidden(b: BucketNo, no: LocalNo) -> Vec<u8> {
 pub fn all_hidden(b: BucketNo) -> Vec<u8> {
     key(b'H', b, &[])
 }
+/// A message that was not purged, by number.
+pub fn message(b: BucketNo, no: LocalNo) -> Vec<u8> {
+    key(b'L', b, &[&no.to_be_bytes()])
+}
+/// All of them.
+pub fn messages(b: BucketNo) -> Vec<u8> {
+    key(b'L', b, &[])
+}
+/// A member entry that made a drop, by number.
+pub fn drop_made(b: BucketNo, no: LocalNo) -> Vec<u8> {
+    key(b'O', b, &[&no.to_be_bytes()])
+}
+/// All of them.
+pub fn drops_made(b: BucketNo) -> Vec<u8> {
+    key(b'O', b, &[])
+}
+/// Which drop card a remote was given last.
+pub fn drop_card(b: BucketNo, remote: RemoteNo) -> Vec<u8> {
+    key(b'Z', b, &[&remote.to_be_bytes()])
+}
 /// Says that entries must be judged again, because a revoke came or fell.
 pub fn unsettled(b: BucketNo) -> Vec<u8> {
     key(b'U', b, &[])
@@ -196,6 +216,8 @@ pub fn of_entries(k: &LocalKey, b: BucketNo) -> Vec<Vec<u8>> {
         all_waiting(b),
         conflicts(b),
         all_hidden(b),
+        messages(b),
+        drops_made(b),
         unsettled(b),
         start(sync(b, 0)),
     ]

@@ -503,8 +503,9 @@ impl Vault {
             let session = self.bucket_session(&remote, bucket)?;
             progress.begin(Stage::Send, None, None);
             let chunks = self.send_pending_chunks(bucket, &session, progress);
-            match chunks.and_then(|_| self.exchange(bucket, &record, &session, progress)) {
-                Ok(_) => durable = true,
+            let done = chunks.and_then(|_| self.exchange(bucket, &record, &session, progress));
+            match done.and_then(|_| self.renew_drop_card(bucket, &record, &session)) {
+                Ok(()) => durable = true,
                 Err(error) if error.kind() == ErrorKind::Unreachable => {}
                 Err(error) => return Err(error),
             }

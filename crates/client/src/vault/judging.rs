@@ -144,7 +144,7 @@ impl Vault {
             self.take_control(bucket, log.is_deactivated(), entry);
             return Ok((None, true));
         }
-        match log.judge(header) {
+        match log.judge_entry(entry) {
             // Others may have taken it in before they heard that its author is out: it stays.
             Err(ControlError::Stopped) => return Ok((None, false)),
             judged => judged.map_err(refuse)?,

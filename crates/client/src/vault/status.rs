@@ -102,7 +102,9 @@ impl Vault {
             let session = self.bucket_session(&remote, bucket)?;
             let chunks = self.send_pending_chunks(bucket, &session, progress)?;
             self.cover(bucket)?;
-            Ok((chunks, self.exchange(bucket, record, &session, progress)?))
+            let done = self.exchange(bucket, record, &session, progress)?;
+            self.renew_drop_card(bucket, record, &session)?;
+            Ok((chunks, done))
         };
         let (chunks, done) = match both(&mut bucket) {
             Err(error)

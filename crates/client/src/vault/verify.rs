@@ -284,7 +284,7 @@ fn verify_entry(
             }
         };
     }
-    match log.judge(header) {
+    match log.judge_entry(&entry) {
         // Set aside, as it should be.
         Err(ControlError::Stopped) => return Ok(None),
         judged => judged.map_err(|e| e.to_string())?,

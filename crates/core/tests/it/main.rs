@@ -7,6 +7,7 @@ mod arbitrary;
 mod checkpoint;
 mod contact;
 mod document;
+mod drops;
 mod founding;
 #[path = "../../../wire/tests/it/golden.rs"]
 mod golden;
@@ -18,6 +19,7 @@ mod make_checkpoint;
 mod make_document;
 mod make_invitation;
 mod make_keylog;
+mod make_message;
 mod make_names;
 mod make_renewal;
 mod membership;

@@ -2,9 +2,11 @@
 //! out: keys and signed events. Must not know: which rule is tested.
 
 use ed25519_dalek::{Signer, SigningKey};
+use strongroom_core::card::Card;
 use strongroom_core::keylog::{
     Change, Genesis, KeyLog, KeyLogError, RootKeys, Statement, possession_input,
 };
+use strongroom_seal::identity::DeviceSigningKey;
 use strongroom_seal::kem::AgreeSeed;
 use strongroom_wire::clear::{Floors, KEM_PUBLIC_LEN};
 use strongroom_wire::ids::{PrincipalId, PublicKey};
@@ -135,4 +137,34 @@ pub fn next_roots() -> Change {
 /// A name that is claimed, or no longer.
 pub fn alias(uri: &str, claimed: bool) -> Change {
     Change::Alias { uri: uri.to_owned(), claimed }
+}
+
+/// Somebody with one device, always the same for the same number.
+pub struct Someone {
+    pub diary: Diary,
+    pub log: KeyLog,
+    pub device: DeviceSigningKey,
+}
+
+impl Someone {
+    /// Root key, device and agree key follow from the number, which is below 200.
+    pub fn new(number: u8) -> Self {
+        let (root, next, device) = (number, number + 1, number + 50);
+        let genesis = Genesis {
+            roots: roots(&[root], 1),
+            next_root_commit: roots(&[next], 1).commit(),
+            ..alice()
+        };
+        let mut diary = Diary::of(&genesis);
+        diary.write(&[root], diary.add(device));
+        diary.write(&[device], rotate(1, 21, &[device]));
+        let log = diary.log();
+        Self { diary, log, device: DeviceSigningKey::from_secret_bytes(&[device; 32]) }
+    }
+
+    /// Its card, without a name.
+    pub fn card(&self) -> Card {
+        let (genesis, events) = (self.diary.genesis.clone(), self.diary.events.clone());
+        Card { name: None, genesis, events }
+    }
 }

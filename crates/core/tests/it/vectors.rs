@@ -4,10 +4,12 @@ use serde_json::Value;
 use strongroom_core::card::{Card, CardError, Pointer};
 use strongroom_core::checkpoint::{Checkpoint, CheckpointError, ForkProof, ForkProofError};
 use strongroom_core::contact::ContactRecord;
+use strongroom_core::drops::Address;
 use strongroom_core::invitation::{Invitation, InvitationError};
 use strongroom_core::joining::{epoch_body, open_epochs};
 use strongroom_core::keylog::{Genesis, KeyLog, KeyLogFault, SignedEvent};
 use strongroom_core::keyring::Keyring;
+use strongroom_core::message::{MessageBody, Sender};
 use strongroom_core::names::{BucketPath, NameError, check_name};
 use strongroom_core::rotation::current;
 use strongroom_seal::kem::AgreeSeed;
@@ -18,6 +20,7 @@ use strongroom_wire::entry::{Entry, Kind};
 
 use crate::golden::{Outcome, bytes, hex, run, unfold};
 use crate::make_invitation::{READER, device};
+use crate::make_message::{AUTHOR, BUCKET};
 
 /// The name of a CBOR error in golden files.
 pub fn cbor_name(error: CborError) -> String {
@@ -101,6 +104,15 @@ fn decode_log(case: &Value) -> Outcome {
             assert_eq!(case["at"], error.at, "{}: another event", case["name"]);
             Err(fault_name(error.fault))
         }
+    }
+}
+
+/// Signatures are made again from nothing: what is read is compared as it came.
+fn decode_message(input: &[u8]) -> Outcome {
+    let (body, sender) = MessageBody::decode(input, BUCKET, AUTHOR).map_err(cbor_name)?;
+    match sender {
+        Sender::Unsigned => Ok(body.encode(BUCKET, AUTHOR, None)),
+        Sender::Signed(_) => Ok(input.to_vec()),
     }
 }
 
@@ -200,18 +212,24 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
             read.map(|it| it.encode(READER, &device()).to_vec())
         }
         "renewal" => decode_renewal(case),
+        "message" => decode_message(&bytes(case)),
+        "drop address" => {
+            let read = Address::decode(&bytes(case)).map_err(cbor_name);
+            read.map(|it| it.encode().to_vec())
+        }
         other => panic!("no decoder is called {other}"),
     }
 }
 
 /// Good and broken cases there must be at least. These numbers only grow.
-const COUNTS: [(&str, usize, usize); 6] = [
+const COUNTS: [(&str, usize, usize); 7] = [
     ("card", 17, 79),
     ("key-log", 10, 74),
     ("checkpoint", 5, 20),
     ("names", 17, 25),
     ("renewal", 3, 9),
     ("invitation", 2, 12),
+    ("message", 6, 18),
 ];
 
 #[test]

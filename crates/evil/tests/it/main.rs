@@ -7,6 +7,7 @@ mod bodies;
 mod checkpoints;
 mod content;
 mod devices;
+mod drops;
 mod entries;
 mod epochs;
 mod export;

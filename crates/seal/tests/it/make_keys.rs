@@ -18,6 +18,11 @@ const ROWS: &[Row] = &[
     ("child", &[("E", &[1; 32]), ("bucket id", &[2; 32])]),
     ("index", &[("CK", &[3; 32]), ("bucket id", &[2; 32])]),
     ("drop", &[("CK", &[3; 32])]),
+    ("drop member", &[("secret", &[20; 32])]),
+    (
+        "message",
+        &[("shared secret", &[15; 32]), ("bucket id", &[2; 32]), ("document tag", &[7; 16])],
+    ),
     ("epoch commit", &[("E", &[1; 32])]),
     ("content commit", &[("CK", &[3; 32])]),
     ("history commit", &[("BK", &[5; 32])]),

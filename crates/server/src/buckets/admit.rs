@@ -4,9 +4,12 @@
 //!
 //! All or nothing. The order of the rules: already here → chain of its author → suite → form and
 //! kind → clock → what it names is here → its author may → epoch not followed → chunks are here →
-//! quota.
+//! quotas.
 
 mod references;
+mod spending;
+
+pub use spending::Budget;
 
 use std::collections::hash_map::Entry::Vacant;
 use std::collections::{HashMap, HashSet};
@@ -41,6 +44,8 @@ pub struct Bringing {
     /// The author who brings it, where it is one. What others wrote he relays, whatever his rights:
     /// they may have been taken out since, and their entries stay in the set.
     pub by: Option<AuthorKey>,
+    /// The quotas of the chain it is brought with.
+    pub budgets: Vec<Budget>,
 }
 
 /// The same, with its chunks durable.
@@ -108,15 +113,17 @@ impl Buckets {
         arriving: Arriving,
         signed: &Signed,
     ) -> Result<Submitted, Refusal> {
-        let Arriving { bringing: Bringing { entries, lost, relayed, by }, chunks, reserved } =
-            arriving;
+        let Arriving { bringing, chunks, reserved } = arriving;
+        let Bringing { entries, lost, relayed, by, budgets } = bringing;
         let mut judging = Judging::new(&self.store, bucket, &mut state, &chunks)?;
         (judging.relayed, judging.lost, judging.by) = (relayed, lost, by);
+        judging.budgets.clone_from(&budgets);
         match judging.run(entries, signed) {
             Ok(judged) => self.submit_judged(bucket, &mut state, judged, reserved),
             Err(refusal) if chunks.is_empty() => Err(refusal),
             Err(refusal) => {
-                let judging = Judging::new(&self.store, bucket, &mut state, &chunks)?;
+                let mut judging = Judging::new(&self.store, bucket, &mut state, &chunks)?;
+                judging.budgets = budgets;
                 let judged = judging.run(Vec::new(), signed)?;
                 let mut submitted = self.submit_judged(bucket, &mut state, judged, reserved)?;
                 submitted.refusal = Some(refusal);
@@ -273,6 +280,8 @@ struct Judging<'a> {
     lost: HashSet<ChunkId>,
     /// Chunks this request makes the bucket's, and whether an entry of it refers to them.
     chunks: HashMap<ChunkId, (u32, bool)>,
+    /// Quotas that what passes counts against.
+    budgets: Vec<Budget>,
 }
 
 /// What passed.
@@ -328,6 +337,7 @@ impl<'a> Judging<'a> {
             documents: HashSet::new(),
             lost: HashSet::new(),
             chunks: fresh,
+            budgets: Vec::new(),
         })
     }
 
@@ -354,6 +364,7 @@ impl<'a> Judging<'a> {
             self.judge_all(fresh, signed, &mut judged)?;
         }
         self.own_chunks(&mut judged)?;
+        self.spend(&mut judged)?;
         judged.change.control = self.control;
         judged.change.documents = self.documents.into_iter().collect();
         Ok(judged)
@@ -454,7 +465,7 @@ impl<'a> Judging<'a> {
         if !matches!(entry.sealed(), Sealed::Here(_)) {
             return Err(invalid(entry, "its sealed part is missing"));
         }
-        if matches!(header.kind, Kind::Message | Kind::Segment) {
+        if header.kind == Kind::Segment {
             return Err(Refusal::entry(Problem::Unsupported, entry.id(), &"unknown kind"));
         }
         self.check_epoch(entry)?;
@@ -471,7 +482,7 @@ impl<'a> Judging<'a> {
             }
         } else {
             let control = self.control.as_ref().unwrap_or(&self.state.control);
-            match control.judge(header) {
+            match control.judge_entry(entry) {
                 Err(ControlError::Stopped) if relays => {}
                 judged => judged.map_err(|error| refuse(entry, error))?,
             }
@@ -534,6 +545,7 @@ impl<'a> Judging<'a> {
             .map_err(|_| refuse(entry, ControlError::Form))?;
         match &clear {
             Clear::Version(references) => self.refer(entry, references, judged)?,
+            Clear::Message(message) => self.refer(entry, &message.references, judged)?,
             Clear::Purge { entries, chunks } => self.purge(entry, entries, chunks, judged)?,
             _ => {}
         }

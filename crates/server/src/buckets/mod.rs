@@ -17,20 +17,22 @@ use strongroom_wire::chain::Verified;
 use strongroom_wire::control::Control;
 use strongroom_wire::entry::Entry;
 use strongroom_wire::fingerprint::SetSum;
-use strongroom_wire::ids::{AuthorKey, BucketId, ChunkId, DocumentTag, EntryId, VaultTag};
+use strongroom_wire::ids::{
+    AuthorKey, BucketId, CapabilityId, ChunkId, DocumentTag, EntryId, VaultTag,
+};
 use strongroom_wire::problem::Problem;
 use strongroom_wire::signature::KnownKeys;
 
 use crate::metrics::Metrics;
 use crate::refusal::{Member, Refusal};
-use crate::rows::{self, AuthorTip, ChunkRow, Meta, Place};
+use crate::rows::{self, AuthorTip, ChunkRow, Meta, Place, Spent};
 use crate::store::{Store, offload};
 
 mod admit;
 mod chunks;
 mod pull;
 
-pub use admit::{Admitted, Arriving, Bringing, is_simple};
+pub use admit::{Admitted, Arriving, Bringing, Budget, is_simple};
 pub use pull::Pulled;
 
 /// What a vault has used, over all its buckets.
@@ -136,6 +138,7 @@ struct State {
     documents: HashSet<DocumentTag>,
     /// `None`: on its way out.
     chunks: HashMap<ChunkId, Option<ChunkRow>>,
+    spent: HashMap<CapabilityId, Spent>,
     in_flight: VecDeque<InFlight>,
 }
 
@@ -174,6 +177,7 @@ impl Bucket {
             entries: HashMap::new(),
             documents: HashSet::new(),
             chunks: HashMap::new(),
+            spent: HashMap::new(),
             in_flight: VecDeque::new(),
         };
         Self {
@@ -273,6 +277,7 @@ struct Change {
     entries: Vec<(EntryId, Place)>,
     documents: Vec<DocumentTag>,
     chunks: Vec<(ChunkId, Option<ChunkRow>)>,
+    spent: Vec<(CapabilityId, Spent)>,
     /// Chunks that are new to the bucket.
     owned: u64,
     /// An entry refers to a chunk that is lost.
@@ -289,6 +294,7 @@ impl Change {
             entries: Vec::new(),
             documents: Vec::new(),
             chunks: Vec::new(),
+            spent: Vec::new(),
             owned: 0,
             lacks: false,
         }
@@ -304,6 +310,7 @@ impl State {
         self.entries.extend(change.entries.iter().copied());
         self.documents.extend(&change.documents);
         self.chunks.extend(change.chunks.iter().copied());
+        self.spent.extend(change.spent.iter().copied());
         self.in_flight.push_back(InFlight {
             revision: meta.revision,
             entries: change.entries.iter().map(|(id, _)| *id).collect(),
@@ -331,8 +338,9 @@ impl State {
                 }
             }
         }
-        if self.in_flight.is_empty() && self.tips.len() > TIPS_MAX {
+        if self.in_flight.is_empty() && self.tips.len().max(self.spent.len()) > TIPS_MAX {
             self.tips.clear();
+            self.spent.clear();
         }
     }
 

@@ -16,7 +16,7 @@ use strongroom_wire::problem::Problem;
 use super::frames::Exchange;
 use super::{FRAMES, answer, by_size, to_the_end};
 use crate::body::{Held, Room};
-use crate::buckets::{Bringing, Bucket, Pulled, is_simple};
+use crate::buckets::{Bringing, Bucket, Budget, Pulled, is_simple};
 use crate::gate::Call;
 use crate::held::HeldBody;
 use crate::provider::Provider;
@@ -28,7 +28,6 @@ use crate::store::offload;
 pub const CARRIERS: &[Action] = &[
     Action::Write,
     Action::Put,
-    Action::Append,
     Action::Tombstone,
     Action::Purge,
     Action::Grant,
@@ -135,6 +134,7 @@ pub async fn exchange(
             lost: std::mem::take(&mut exchange.lost),
             relayed,
             by: grant.holder().map(PublicKey::author),
+            budgets: Budget::of(&grant),
         };
         let stored = if chunks.is_empty() && is_simple(&bringing.entries) {
             shared.buckets.store(&to, chunks, bringing).await

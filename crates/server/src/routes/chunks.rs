@@ -12,14 +12,14 @@ use strongroom_wire::problem::Problem;
 
 use super::frames::Exchange;
 use super::{BYTES, answer, by_size, done, to_the_end};
-use crate::buckets::Bringing;
+use crate::buckets::{Bringing, Budget};
 use crate::gate::{Call, one};
 use crate::held::HeldBody;
 use crate::provider::Provider;
 use crate::refusal::{Answer, Refusal};
 
 /// Actions of which one is needed to put chunks.
-const PUTTERS: &[Action] = &[Action::Write, Action::Put];
+const PUTTERS: &[Action] = &[Action::Write, Action::Put, Action::Append];
 /// Bytes of a question by hash: 4,096 ids with their heads.
 const HAVE_LEN_MAX: usize = 4_096 * 34 + 3;
 
@@ -37,8 +37,8 @@ const HAVE_LEN_MAX: usize = 4_096 * 34 + 3;
     responses(
         (status = 201, description = "Durable, and the bucket's"),
         (status = 401, description = "No session, or the body is not the one named"),
-        (status = 403, description = "The session's chain allows neither write nor put here"),
-        (status = 507, description = "The vault's quota or the disk is full"),
+        (status = 403, description = "The session's chain allows none of write, put, append here"),
+        (status = 507, description = "A quota or the disk is full"),
     )
 )]
 pub async fn put(
@@ -48,6 +48,7 @@ pub async fn put(
 ) -> Answer {
     let (bucket, chunk) = (BucketId::from_base32(&bucket)?, ChunkId::from_base32(&chunk)?);
     let bucket = call.bucket(bucket, PUTTERS).await?;
+    let bringing = Bringing { budgets: Budget::of(call.grant()?), ..Bringing::default() };
     // The gate compares the body with this hash: it is computed once.
     if call.body_hash() != Some(chunk.0) {
         return Err(Problem::Malformed.into());
@@ -58,7 +59,7 @@ pub async fn put(
     }
     to_the_end(async move {
         let _room = room;
-        provider.buckets.store(&bucket, vec![(chunk, bytes)], Bringing::default()).await
+        provider.buckets.store(&bucket, vec![(chunk, bytes)], bringing).await
     })
     .await?;
     Ok(done(StatusCode::CREATED))
@@ -75,8 +76,8 @@ pub async fn put(
     responses(
         (status = 201, description = "All are durable, and the bucket's"),
         (status = 401, description = "No session"),
-        (status = 403, description = "The session's chain allows neither write nor put here"),
-        (status = 507, description = "The vault's quota or the disk is full"),
+        (status = 403, description = "The session's chain allows none of write, put, append here"),
+        (status = 507, description = "A quota or the disk is full"),
     )
 )]
 pub async fn put_many(
@@ -85,6 +86,7 @@ pub async fn put_many(
     call: Call,
 ) -> Answer {
     let bucket = call.bucket(BucketId::from_base32(&bucket)?, PUTTERS).await?;
+    let bringing = Bringing { budgets: Budget::of(call.grant()?), ..Bringing::default() };
     let (bytes, room) = call.body(REQUEST_BODY_LEN_MAX).await?.split();
     let exchange = by_size(bytes.len(), move || Exchange::read(&bytes)).await??;
     let empty = exchange.chunks.iter().any(|(_, bytes)| bytes.is_empty());
@@ -93,7 +95,7 @@ pub async fn put_many(
     }
     to_the_end(async move {
         let _room = room;
-        provider.buckets.store(&bucket, exchange.chunks, Bringing::default()).await
+        provider.buckets.store(&bucket, exchange.chunks, bringing).await
     })
     .await?;
     Ok(done(StatusCode::CREATED))

@@ -33,6 +33,9 @@ use crate::refusal::Member;
         super::chunks::put_many,
         super::chunks::read,
         super::chunks::have,
+        super::drops::put,
+        super::drops::put_card,
+        super::drops::card,
         super::records::put,
         super::records::read,
     )

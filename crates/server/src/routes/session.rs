@@ -151,12 +151,7 @@ async fn verify_chain(
     .map_err(|_| refuse())?;
     // A condition that cannot be kept must not be passed over.
     let caveats = grant.caveats();
-    let kept = caveats.quota_bytes.is_none()
-        && caveats.quota_entries.is_none()
-        && caveats.entries_per_hour.is_none()
-        && caveats.uses.is_none()
-        && caveats.policy.is_none()
-        && caveats.area.is_none();
+    let kept = caveats.uses.is_none() && caveats.policy.is_none() && caveats.area.is_none();
     if kept { Ok(grant) } else { Err(Problem::Unsupported.into()) }
 }
 

@@ -8,6 +8,7 @@ mod world;
 mod admission;
 mod blind;
 mod cost;
+mod drops;
 mod hostile;
 mod lifecycle;
 mod limits;

@@ -212,7 +212,7 @@ async fn a_condition_this_provider_cannot_keep_is_not_passed_over() {
     let device = new_key();
     let mut claims = Claims::new(Target::Bucket(bucket.id), Actions::PULL, now() + 60, random())
         .for_holder(public(&device), Some(bucket.member));
-    claims.caveats.entries_per_hour = Some(1);
+    claims.caveats.policy = Some([7; 32]);
     let claims = first.attenuate(&claims).unwrap();
     let chain = chain_of(&[first, issue(&claims, &bucket.member_key)]);
     let reply = client.open(&device, Some(&chain)).await.unwrap_err();

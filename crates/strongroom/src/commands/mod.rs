@@ -7,6 +7,7 @@ pub mod bucket;
 pub mod cat;
 pub mod completions;
 pub mod contact;
+pub mod drop;
 pub mod find;
 pub mod get;
 pub mod grant;
@@ -62,6 +63,7 @@ pub fn run(command: Command, session: &Session) -> Outcome {
         Command::Accept(args) => accept::run(&args, session),
         Command::Revoke(args) => revoke::run(&args, session),
         Command::Quarantine(args) => quarantine::run(args, session),
+        Command::Drop(args) => drop::run(args, session),
         Command::Sync(args) => sync::run(&args, session),
         Command::Status(args) => status::run(&args, session),
         Command::Verify(args) => verify::run(&args, session),

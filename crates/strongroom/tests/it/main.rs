@@ -6,6 +6,7 @@ mod arguments;
 mod buckets;
 mod contacts;
 mod device;
+mod drops;
 mod files;
 mod full;
 mod interrupts;

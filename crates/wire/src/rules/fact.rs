@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::capability::{Action, Element};
+use crate::capability::{Action, Actions, Element};
 use crate::clear::RevokeTarget;
 use crate::ids::{AuthorKey, EntryId, MemberTag};
 
@@ -73,6 +73,12 @@ pub(super) fn member(chain: &[Element]) -> Option<MemberTag> {
 /// Whether the holder of a chain may do this. The root key may do everything.
 pub(super) fn may(chain: &[Element], action: Action) -> bool {
     chain.last().is_none_or(|last| !last.caveats.accept && last.actions.contains(action))
+}
+
+/// Whether a chain is a drop's: its holder may put messages in and do nothing else.
+pub fn puts_only(chain: &[Element]) -> bool {
+    let append = Actions::of(&[Action::Append]);
+    chain.last().is_some_and(|last| last.actions == append && !last.caveats.accept)
 }
 
 /// The element whose holder issued the last of a chain; none: the root key did.

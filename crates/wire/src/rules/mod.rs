@@ -22,7 +22,7 @@ mod judge;
 use std::collections::{BTreeSet, HashMap};
 
 use bits::Bits;
-pub use fact::{Act, Chain, Cutoff, Fact, issuer, rank};
+pub use fact::{Act, Chain, Cutoff, Fact, issuer, puts_only, rank};
 pub use judge::issuing;
 use judge::{At, Heard, Subject};
 
@@ -145,6 +145,11 @@ impl Rules {
         self.facts.get(*after as usize).is_some_and(|it| it.past.contains(*before))
     }
 
+    /// Every entry, in the order it came.
+    pub fn facts(&self) -> impl Iterator<Item = &Fact> {
+        self.facts.iter().map(|it| &it.fact)
+    }
+
     /// The revokes that stand.
     pub fn standing(&self) -> impl Iterator<Item = &Fact> {
         self.standing.iter().filter_map(|place| self.fact(place))
@@ -172,8 +177,8 @@ impl Rules {
     }
 
     /// The members: whose chain is carried by an entry that counts, and neither closed nor stopped
-    /// nor named by a standing revoke; unless the carrying entry's author had seen it. Entries that
-    /// are not `heard` are left out.
+    /// nor named by a standing revoke; unless the carrying entry's author had seen it. A drop is no
+    /// member. Entries that are not `heard` are left out.
     pub fn members(&self, heard: impl Fn(&EntryId) -> bool) -> BTreeSet<MemberTag> {
         self.chains_in(heard).filter_map(|chain| fact::member(chain)).collect()
     }
@@ -183,7 +188,9 @@ impl Rules {
         let counting = self.counting.iter().filter_map(|place| self.facts.get(place as usize));
         let heard = counting.filter(move |it| heard(&it.fact.id));
         let carried = heard.flat_map(|it| it.fact.carried().iter().map(|chain| (chain, &it.past)));
-        carried.filter(|(chain, past)| !self.is_out(chain, past)).map(|(chain, _)| chain)
+        carried
+            .filter(|(chain, past)| !fact::puts_only(chain) && !self.is_out(chain, past))
+            .map(|(chain, _)| chain)
     }
 
     /// Whether nothing in the chain of a request was revoked. What a closed key gave before counts

@@ -210,7 +210,8 @@ pub fn deactivate() -> Clear {
     revoke(&[RevokeTarget::Bucket])
 }
 
-pub const KINDS: [Kind; 9] = [
+/// All but the genesis, and messages, which bring their own right.
+pub const KINDS: [Kind; 8] = [
     Kind::Version,
     Kind::Epoch,
     Kind::Member,
@@ -218,6 +219,5 @@ pub const KINDS: [Kind; 9] = [
     Kind::Checkpoint,
     Kind::Tombstone,
     Kind::Purge,
-    Kind::Message,
     Kind::Segment,
 ];

@@ -1,7 +1,8 @@
 //! Makes vectors/clear: the clear part of every kind.
 
 use strongroom_wire::clear::{
-    Clear, ConstantSize, Member, PaddingRule, References, Revoke, RevokeTarget,
+    Clear, ConstantSize, KEM_ENC_LEN, Member, Message, PaddingRule, References, Revoke,
+    RevokeTarget,
 };
 use strongroom_wire::entry::Kind;
 use strongroom_wire::ids::{
@@ -317,15 +318,57 @@ fn the_short_ones() {
         .case("null", "type", "zero stands for none", &list(&[vec![NULL]]))
         .case("two fields", "limit", "one is due", &list(&[uint(0), uint(0)]))
         .settle();
-    for name in ["message", "segment"] {
-        let decoder = format!("clear {name}");
-        assert!(CLEAR_KINDS.iter().any(|(kind, _)| *kind == decoder));
-        Book::new(&format!("clear/{name}"), &decoder)
-            .case("empty array", "unknown", "no form in this format number", &list(&[]))
-            .case("no bytes", "unknown", "no form in this format number", &[])
-            .settle();
-    }
-    assert!(Clear::decode(Kind::Message, &[]).is_err());
+    assert!(CLEAR_KINDS.iter().any(|(kind, _)| *kind == "clear segment"));
+    Book::new("clear/segment", "clear segment")
+        .case("empty array", "unknown", "no form in this format number", &list(&[]))
+        .case("no bytes", "unknown", "no form in this format number", &[])
+        .settle();
+    assert!(Clear::decode(Kind::Segment, &[]).is_err());
+}
+
+#[test]
+fn message() {
+    let good = |references| {
+        Clear::Message(Message {
+            enc: Box::new([1; KEM_ENC_LEN]),
+            drop: EntryId([2; 32]),
+            capability: vec![3; 40],
+            references,
+        })
+        .encode()
+    };
+    let (enc, drop, capability) = (blob(&[1; KEM_ENC_LEN]), blob(&[2; 32]), blob(&[3; 40]));
+    let none = list(&[uint(0), ids(&[])]);
+    let with = |parts: &[Vec<u8>]| list(parts);
+    let long = blob(&[3; 2_049]);
+    Book::new("clear/message", "clear message")
+        .case("words", "ok", "no chunks", &good(References::NONE))
+        .case("a file", "ok", "two chunks", &{
+            good(References::Chunks(vec![ChunkId([4; 32]), ChunkId([5; 32])]))
+        })
+        .case("a large file", "ok", "one reference list", &{
+            good(References::Lists(vec![ChunkId([4; 32])]))
+        })
+        .case("a short encapsulation", "limit", "1,119 bytes", &{
+            with(&[blob(&[1; 1_119]), drop.clone(), capability.clone(), none.clone()])
+        })
+        .case("no drop", "type", "it came through none", &{
+            with(&[enc.clone(), vec![NULL], capability.clone(), none.clone()])
+        })
+        .case("a long capability", "limit", "at most 2,048 bytes", &{
+            with(&[enc.clone(), drop.clone(), long, none.clone()])
+        })
+        .case("chunks descending", "order", "ids ascend", &{
+            let two = list(&[uint(0), ids(&[2, 1])]);
+            with(&[enc.clone(), drop.clone(), capability.clone(), two])
+        })
+        .case("three fields", "limit", "four are due", &with(&[enc, drop, capability]))
+        .case("empty array", "limit", "four fields are due", &list(&[]))
+        .case("trailing", "trailing", "a byte too many", &{
+            [&good(References::NONE)[..], &[0]].concat()
+        })
+        .case("no bytes", "cut", "nothing", &[])
+        .settle();
 }
 
 #[test]

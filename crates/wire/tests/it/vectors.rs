@@ -8,9 +8,11 @@ use strongroom_wire::api::{
 use strongroom_wire::cbor::CborError;
 use strongroom_wire::chain::{ChainFault, Tip, authenticate};
 use strongroom_wire::clear::Clear;
+use strongroom_wire::drop_card::{DropCardError, check};
 use strongroom_wire::entry::{Entry, EntryError, Header, Kind};
 use strongroom_wire::frame::{FrameError, decode_all};
-use strongroom_wire::ids::{BucketId, EntryId};
+use strongroom_wire::ids::{BucketId, EntryId, PublicKey};
+use strongroom_wire::statement::{Received, StatementError};
 
 use crate::golden::{Outcome, bytes, run, unhex};
 
@@ -100,9 +102,39 @@ fn decode_chain(case: &Value) -> Outcome {
     }
 }
 
+fn decode_card(case: &Value, input: &[u8]) -> Outcome {
+    let bucket = unhex(case["bucket"].as_str().unwrap()).try_into().unwrap();
+    let checked = check(input, BucketId(bucket), case["now"].as_u64().unwrap());
+    checked.map(|_| input.to_vec()).map_err(|error| match error {
+        DropCardError::Form(error) => cbor(error),
+        DropCardError::Capability(_) => "capability".to_owned(),
+        DropCardError::Bucket => "bucket".to_owned(),
+        DropCardError::Signer => "signer".to_owned(),
+        DropCardError::Expired => "expired".to_owned(),
+        DropCardError::TooLong => "too long".to_owned(),
+    })
+}
+
+fn decode_statement(case: &Value) -> Outcome {
+    let part = |name: &str| unhex(case[name].as_str().unwrap());
+    let key = PublicKey(part("key").try_into().unwrap());
+    match Received::verify(case["text"].as_str().unwrap(), &key) {
+        Ok(said) => {
+            assert!(said.is_about(&part("entry")), "{}: another entry", case["name"]);
+            Ok(Vec::new())
+        }
+        Err(StatementError::Form) => Err("form".to_owned()),
+        Err(StatementError::Key) => Err("key".to_owned()),
+        Err(StatementError::Signature) => Err("signature".to_owned()),
+    }
+}
+
 fn decode(decoder: &str, case: &Value) -> Outcome {
     if decoder == "chain" {
         return decode_chain(case);
+    }
+    if decoder == "statement" {
+        return decode_statement(case);
     }
     let input = bytes(case);
     if let Some((_, kind)) = CLEAR_KINDS.iter().find(|(name, _)| *name == decoder) {
@@ -118,6 +150,7 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
             })
             .map_err(entry_name),
         "frames" => decode_frames(&input),
+        "drop card" => decode_card(case, &input),
         "sign-up" => SignUp::decode(&input).map(|body| body.encode()).map_err(cbor),
         "vault terms" => VaultTerms::decode(&input).map(|body| body.encode()).map_err(cbor),
         "holdings" => {
@@ -131,8 +164,14 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
 }
 
 /// Good and broken cases there must be at least. These numbers only grow.
-const COUNTS: [(&str, usize, usize); 5] =
-    [("entry", 18, 74), ("clear", 20, 68), ("frame", 11, 35), ("chain", 7, 11), ("api", 11, 24)];
+const COUNTS: [(&str, usize, usize); 6] = [
+    ("entry", 18, 74),
+    ("clear", 22, 74),
+    ("frame", 11, 35),
+    ("chain", 7, 11),
+    ("api", 11, 24),
+    ("drop", 3, 19),
+];
 
 #[test]
 fn every_case_ends_as_its_file_says() {
