@@ -133,7 +133,10 @@ impl Row for BucketRecord {
     }
 }
 
-fn read_keys(r: &mut Reader<'_>) -> Result<Vec<(EntryId, Zeroizing<[u8; 32]>)>, CborError> {
+/// Epochs and a key of each.
+type Keys = Vec<(EntryId, Zeroizing<[u8; 32]>)>;
+
+fn read_keys(r: &mut Reader<'_>) -> Result<Keys, CborError> {
     let count = r.array(1_000_000)?;
     let one = |r: &mut Reader<'_>| {
         r.array_exact(2)?;

@@ -263,7 +263,8 @@ impl<'a> Recipients<'a> {
         for (tag, person) in people.iter().filter(|(tag, _)| members.contains(tag)) {
             match (&person.agree, &person.tag_key) {
                 (Some(agree), Some(tag_key)) => {
-                    found.push(Recipient { tag: *tag, agree, tag_key, from_now: person.from_now })
+                    let from_now = person.from_now;
+                    found.push(Recipient { tag: *tag, agree, tag_key, from_now });
                 }
                 _ if person.accepted => {
                     let what = format!("the keys of {} are not known here", person.principal);
