@@ -23,6 +23,7 @@ pub mod keyring;
 pub mod merge;
 pub mod message;
 pub mod names;
+pub mod pairing;
 pub mod parts;
 pub mod resolve;
 pub mod rotation;

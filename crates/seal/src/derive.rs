@@ -53,6 +53,13 @@ contexts! {
     RECOVERY_WRAP = "recovery wrap";
     ROOT_WRAP = "root wrap";
     INVITATION = "invitation";
+    PAIRING = "pairing";
+    PAIRING_CODE = "pairing code";
+    PAIRING_MAILBOX = "pairing mailbox";
+    PAIRING_COMMIT = "pairing commit";
+    PAIRING_WORDS = "pairing words";
+    PAIRING_CONFIRM = "pairing confirm";
+    PAIRING_MESSAGE = "pairing message";
     AGREE_WRAP = "agree wrap";
     LOCAL = "local";
     LOCAL_ROW = "local row";

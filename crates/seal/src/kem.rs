@@ -124,6 +124,10 @@ random_secret! {
     /// Seed of one device's own X-Wing key: for what is wrapped to this device alone.
     DeviceAgreeSeed
 }
+random_secret! {
+    /// Seed of an X-Wing key for one pairing.
+    PairingSeed
+}
 secret! {
     /// Seed of a drop's X-Wing key, derived from CK.
     DropSeed
@@ -132,7 +136,7 @@ stored_secret! {
     /// Seed of the recovery pair, derived from R. It is never stored; devices keep the public half.
     RecoveryPairSeed
 }
-seed_pairs! { AgreeSeed DeviceAgreeSeed DropSeed RecoveryPairSeed }
+seed_pairs! { AgreeSeed DeviceAgreeSeed PairingSeed DropSeed RecoveryPairSeed }
 
 #[cfg(test)]
 mod tests {

@@ -28,6 +28,7 @@ pub mod local;
 pub mod manifest;
 pub mod message;
 pub mod padding;
+pub mod pairing;
 pub mod part;
 pub mod phrase;
 pub mod recovery;

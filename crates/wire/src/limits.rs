@@ -200,6 +200,22 @@ pub const CHECKPOINT_MEMBERS_MAX: usize = 256;
 /// Headers on each side of a fork proof: how far the next signature may be from the fork.
 pub const FORK_PROOF_HEADERS_MAX: usize = 1_024;
 
+/// Bytes of one message of a pairing. The largest brings a chain of eight capabilities; above it a
+/// mailbox that asks for no account would be somebody's store.
+pub const PAIRING_MESSAGE_LEN_MAX: usize = 16_384;
+
+/// Messages of one side of a pairing. It takes four.
+pub const PAIRING_MESSAGES_MAX: usize = 6;
+
+/// Seconds a pairing mailbox lives from its first message on: two people compare six words.
+pub const PAIRING_AGE_SECS: u64 = 600;
+
+/// Pairing mailboxes at one provider at once; full ones hold 100 MB each thousand.
+pub const PAIRINGS_MAX: usize = 1_024;
+
+/// Bytes of the name of a device.
+pub const DEVICE_NAME_LEN_MAX: usize = 128;
+
 /// Bytes of a sealed invitation: the granter's key log is most of it.
 pub const INVITATION_LEN_MAX: usize = 1_048_576;
 

@@ -11,8 +11,10 @@ use strongroom_core::keylog::{Genesis, KeyLog, KeyLogFault, SignedEvent};
 use strongroom_core::keyring::Keyring;
 use strongroom_core::message::{MessageBody, Sender};
 use strongroom_core::names::{BucketPath, NameError, check_name};
+use strongroom_core::pairing::{Gift, LongCode, Message, NewDevice};
 use strongroom_core::rotation::current;
 use strongroom_seal::kem::AgreeSeed;
+use strongroom_seal::pairing::{Share, pairing_words};
 use strongroom_wire::cbor::CborError;
 use strongroom_wire::chain::Verified;
 use strongroom_wire::control::{Control, ControlError};
@@ -217,12 +219,33 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
             let read = Address::decode(&bytes(case)).map_err(cbor_name);
             read.map(|it| it.encode().to_vec())
         }
+        "pairing message" => Message::decode(&bytes(case)).map(|it| it.encode()).map_err(cbor_name),
+        "pairing device" => {
+            NewDevice::decode(&bytes(case)).map(|it| it.encode()).map_err(cbor_name)
+        }
+        "pairing gift" => {
+            Gift::decode(&bytes(case)).map(|it| it.encode().to_vec()).map_err(cbor_name)
+        }
+        "pairing code" => {
+            let text = String::from_utf8(unfold(&case["text"])).unwrap();
+            let read = LongCode::parse(&text).map_err(|_| "code".to_owned())?;
+            assert_eq!(read.to_text().as_bytes(), unfold(&case["written"]));
+            Ok(Vec::new())
+        }
+        "pairing words" => {
+            let share = |side: &str| Share {
+                kem: Box::new(unfold(&case[format!("{side} kem")]).try_into().unwrap()),
+                nonce: unfold(&case[format!("{side} nonce")]).try_into().unwrap(),
+            };
+            let words = pairing_words(&share("host"), &share("guest")).join(" ");
+            if case["words"] == words { Ok(Vec::new()) } else { Err("other words".to_owned()) }
+        }
         other => panic!("no decoder is called {other}"),
     }
 }
 
 /// Good and broken cases there must be at least. These numbers only grow.
-const COUNTS: [(&str, usize, usize); 7] = [
+const COUNTS: [(&str, usize, usize); 8] = [
     ("card", 17, 79),
     ("key-log", 10, 74),
     ("checkpoint", 5, 20),
@@ -230,6 +253,7 @@ const COUNTS: [(&str, usize, usize); 7] = [
     ("renewal", 3, 9),
     ("invitation", 2, 12),
     ("message", 6, 18),
+    ("pairing", 14, 29),
 ];
 
 #[test]

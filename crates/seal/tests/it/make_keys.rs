@@ -74,6 +74,21 @@ const ROWS: &[Row] = &[
     ("root wrap", &[("shared secret", &[15; 32]), ("bucket id", &[2; 32])]),
     ("invitation", &[("shared secret", &[15; 32]), ("principal id", &[2; 32])]),
     (
+        "pairing",
+        &[
+            ("secret of the guest's enc", &[15; 32]),
+            ("secret of the host's enc", &[29; 32]),
+            ("code key", &[30; 32]),
+            ("hash of the transcript", &[31; 32]),
+        ],
+    ),
+    ("pairing code", &[("digits", b"123456789")]),
+    ("pairing mailbox", &[("code key", &[30; 32])]),
+    ("pairing commit", &[("hash of the host's kem", &[32; 32]), ("host's nonce", &[9; 32])]),
+    ("pairing words", &[("hash of both shares", &[31; 32])]),
+    ("pairing confirm", &[("session key", &[33; 32]), ("side", &[1])]),
+    ("pairing message", &[("session key", &[33; 32]), ("side", &[0]), ("number", &[2])]),
+    (
         "agree wrap",
         &[
             ("shared secret", &[15; 32]),
