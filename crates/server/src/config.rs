@@ -89,6 +89,11 @@ pub struct Tuning {
     pub record_reads_per_hour: u32,
     /// Reads an hour of one recovery record.
     pub record_reads_per_hour_each: u32,
+    /// Pairings an hour begun from one network address.
+    pub pairings_per_hour: u32,
+    /// Times an hour that one network address may ask for a pairing that is not there: who guesses
+    /// short codes, and who waits for a device that never comes.
+    pub pairing_misses_per_hour: u32,
     /// Sessions held at once, over all keys. The oldest gives way.
     pub sessions_max: usize,
     /// Buckets whose control log is kept in memory.
@@ -115,6 +120,8 @@ impl Default for Tuning {
             session_opens_per_minute: 6_000,
             record_reads_per_hour: 60,
             record_reads_per_hour_each: 10,
+            pairings_per_hour: 30,
+            pairing_misses_per_hour: 120,
             sessions_max: 16_384,
             buckets_cached_max: 256,
             orphan_age: Duration::from_hours(7 * 24),

@@ -29,6 +29,7 @@ mod held;
 mod identity;
 mod listener;
 mod metrics;
+mod pairings;
 mod provider;
 mod rates;
 mod refusal;

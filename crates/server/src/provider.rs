@@ -20,6 +20,7 @@ use crate::buckets::Buckets;
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
+use crate::pairings::Pairings;
 use crate::rates::Rate;
 use crate::rows;
 use crate::sessions::Sessions;
@@ -70,6 +71,11 @@ pub struct Inner {
     pub(crate) session_opens: Rate<IpAddr>,
     pub(crate) record_reads: Rate<IpAddr>,
     pub(crate) record_reads_each: Rate<RecordId>,
+    pub(crate) pairings: Pairings,
+    pub(crate) pairings_begun: Rate<IpAddr>,
+    pub(crate) pairings_missed: Rate<IpAddr>,
+    /// How often the key of a vault was changed: what was verified before is verified again.
+    pub(crate) vault_keys_changed: std::sync::atomic::AtomicU64,
     /// Vault rows and records are changed one at a time.
     pub(crate) vault_rows: tokio::sync::Mutex<()>,
     /// When this process began, in seconds since 1970.
@@ -114,6 +120,10 @@ impl Provider {
             session_opens: Rate::new(tuning.session_opens_per_minute, MINUTE),
             record_reads: per_hour(tuning.record_reads_per_hour),
             record_reads_each: Rate::new(tuning.record_reads_per_hour_each, HOUR),
+            pairings: Pairings::default(),
+            pairings_begun: per_hour(tuning.pairings_per_hour),
+            pairings_missed: per_hour(tuning.pairing_misses_per_hour),
+            vault_keys_changed: std::sync::atomic::AtomicU64::new(0),
             vault_rows: tokio::sync::Mutex::new(()),
             started: now_secs(),
             origins: OnceLock::new(),

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strongroom_wire::capability::Grant;
 use strongroom_wire::http_signature::SessionMac;
-use strongroom_wire::ids::{PublicKey, SessionId};
+use strongroom_wire::ids::{PublicKey, SessionId, VaultTag};
 use strongroom_wire::limits::SESSIONS_PER_KEY_MAX;
 use strongroom_wire::session::{Session, SessionRefusal};
 
@@ -75,6 +75,19 @@ impl Sessions {
     pub fn end(&self, open: &Open) {
         let table = if open.grant.is_some() { &self.members } else { &self.strangers };
         lock(table).remove(open.id);
+    }
+
+    /// Ends all sessions that act for a vault.
+    pub fn end_of_vault(&self, vault: VaultTag) {
+        let mut members = lock(&self.members);
+        let of_vault = |open: &&Arc<Open>| {
+            open.grant.as_ref().is_some_and(|grant| grant.target().vault() == Some(vault))
+        };
+        let ended: Vec<SessionId> =
+            members.open.values().filter(of_vault).map(|it| it.id).collect();
+        for id in ended {
+            members.remove(id);
+        }
     }
 
     /// How many are open.

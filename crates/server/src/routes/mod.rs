@@ -18,6 +18,7 @@ mod entries;
 mod frames;
 mod meta;
 mod openapi;
+mod pairings;
 mod records;
 mod session;
 mod vaults;
@@ -35,6 +36,7 @@ pub fn router(provider: Provider) -> Router {
         .route("/vaults", post(vaults::sign_up))
         .route("/vault", get(vaults::terms))
         .route("/vault/holdings", get(vaults::holdings))
+        .route("/vault/key", put(vaults::change_key))
         .route("/buckets/{bucket}", put(buckets::found))
         .route("/buckets/{bucket}/frames", post(buckets::exchange))
         .route("/buckets/{bucket}/entries/{entry}", get(entries::read))
@@ -45,6 +47,7 @@ pub fn router(provider: Provider) -> Router {
         .route("/buckets/{bucket}/drop", put(drops::put_card).get(drops::card))
         .route("/records/{record}", put(records::put))
         .route("/records/{record}/read", post(records::read))
+        .route("/pairings/{pairing}/{side}/{number}", put(pairings::put).get(pairings::read))
         .fallback(any(async || Refusal::from(Problem::NotFound)))
         .method_not_allowed_fallback(async || Refusal::from(Problem::Method))
         .with_state(provider)

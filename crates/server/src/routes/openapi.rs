@@ -26,6 +26,7 @@ use crate::refusal::Member;
         super::vaults::sign_up,
         super::vaults::terms,
         super::vaults::holdings,
+        super::vaults::change_key,
         super::buckets::found,
         super::buckets::exchange,
         super::entries::read,
@@ -38,6 +39,8 @@ use crate::refusal::Member;
         super::drops::card,
         super::records::put,
         super::records::read,
+        super::pairings::put,
+        super::pairings::read,
     )
 )]
 struct Api;

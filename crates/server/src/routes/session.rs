@@ -2,6 +2,7 @@
 //! request signed by a key, with or without a capability chain. Goes out: a session. Must not
 //! know: what it will be used for.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
@@ -62,7 +63,8 @@ pub async fn open(State(provider): State<Provider>, request: Request<Body>) -> A
         NonceRefusal::Replayed => unauthorized(&provider),
         NonceRefusal::Full => Problem::Busy.into(),
     })?;
-    let grant = read_grant(&provider, &parts.headers, now).await?;
+    let changed = provider.vault_keys_changed.load(Ordering::Acquire);
+    let grant = read_grant(&provider, &parts.headers, (now, changed)).await?;
     if grant.as_ref().is_some_and(|grant| grant.holder().is_some_and(|key| key != signed.key())) {
         return Err(unauthorized(&provider));
     }
@@ -80,7 +82,15 @@ pub async fn open(State(provider): State<Provider>, request: Request<Body>) -> A
         let answered = session::answer(&request, id, end, &random()?, sign).map_err(|error| {
             Refusal::from(Problem::Malformed).with(Member::Detail, error.to_string())
         })?;
+        let of_vault = grant.as_ref().is_some_and(|grant| grant.target().vault().is_some());
         shared.sessions.insert(Session::new(id, answered.key, signed.key(), grant, end));
+        // The vault's key may have been changed since its chain was verified: once more, then.
+        if of_vault && shared.vault_keys_changed.load(Ordering::Acquire) != changed {
+            if let Some(open) = shared.sessions.find(id) {
+                shared.sessions.end(&open);
+            }
+            return Err(unauthorized(&shared));
+        }
         shared.metrics.sessions_total.one();
         Ok(answer(StatusCode::OK, CBOR, answered.body))
     })
@@ -91,7 +101,7 @@ pub async fn open(State(provider): State<Provider>, request: Request<Body>) -> A
 async fn read_grant(
     provider: &Provider,
     headers: &http::HeaderMap,
-    now: u64,
+    (now, changed): (u64, u64),
 ) -> Result<Option<Arc<Grant>>, Refusal> {
     let refuse = || unauthorized(provider);
     let recall = |hash| {
@@ -116,7 +126,10 @@ async fn read_grant(
             let chain = CapabilityChain::decode(&bytes).map_err(|_| refuse())?;
             let grant = Arc::new(verify_chain(provider, chain, now).await?);
             let mut chains = provider.chains.lock().unwrap_or_else(PoisonError::into_inner);
-            chains.remember(hash, grant.clone());
+            // What was verified by a vault's former key is not kept.
+            if provider.vault_keys_changed.load(Ordering::Acquire) == changed {
+                chains.remember(hash, grant.clone());
+            }
             grant
         }
     };

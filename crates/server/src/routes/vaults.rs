@@ -1,6 +1,8 @@
 //! Vaults: who is billed. Comes in: sign-ups, questions of a vault's holder. Goes out: terms and
 //! counts. Must not know: who a vault's holder is.
 
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use axum::extract::State;
@@ -8,10 +10,11 @@ use axum::response::Response;
 use http::StatusCode;
 use strongroom_store::{Batch, CommitError};
 use strongroom_wire::api::{Holding, SignUp, VaultTerms};
+use strongroom_wire::capability::Grant;
 use strongroom_wire::ids::VaultTag;
 use strongroom_wire::problem::Problem;
 
-use super::{CBOR, answer, to_the_end};
+use super::{CBOR, answer, done, to_the_end};
 use crate::config::SignUpPolicy;
 use crate::gate::Call;
 use crate::provider::Provider;
@@ -119,6 +122,51 @@ fn terms_of(provider: &Provider, vault: VaultTag, status: StatusCode) -> Result<
 pub async fn terms(State(provider): State<Provider>, call: Call) -> Answer {
     let vault = call.vault()?;
     offload(move || terms_of(&provider, vault, StatusCode::OK)).await?
+}
+
+/// Gives the vault another key: that of a device that was lost opens no session of it any more.
+/// Those that are open end.
+#[utoipa::path(
+    put, path = "/vault/key", tag = "vault",
+    request_body(content_type = "application/cbor",
+        description = "A sign-up of the same vault tag by the new key, without a token"),
+    responses(
+        (status = 201, description = "The new key is the vault's"),
+        (status = 401, description = "No session, or the new key did not sign"),
+        (status = 403, description = "The session's chain does not allow host on a vault"),
+        (status = 409, description = "Another session changed it meanwhile"),
+    )
+)]
+pub async fn change_key(State(provider): State<Provider>, call: Call) -> Answer {
+    let (vault, session) = (call.vault()?, call.session.id);
+    let held = call.body(SIGN_UP_LEN_MAX).await?;
+    let new = SignUp::decode(&held.bytes)?;
+    if new.vault != vault || new.token.is_some() {
+        return Err(Problem::Malformed.into());
+    }
+    if !new.holds(provider.identity.thumbprint(), session) {
+        return Err(Problem::Unauthorized.into());
+    }
+    to_the_end(async move {
+        let _one_at_a_time = provider.vault_rows.lock().await;
+        // Another device may have been faster while this one waited: then its session has ended.
+        if provider.sessions.find(session).is_none() {
+            return Err(Problem::Conflict.into());
+        }
+        let key = rows::vault(vault);
+        let stored = provider.store.rows.get(&key)?.ok_or(Problem::NotFound)?;
+        let mut row = VaultRow::decode(&stored).map_err(|_| Problem::Damaged)?;
+        row.key = new.key;
+        let mut batch = Batch::new();
+        batch.expect_equals(key.clone(), stored).put(key, row.encode());
+        provider.store.commit(batch).await?;
+        provider.vault_keys_changed.fetch_add(1, Ordering::AcqRel);
+        let of_vault = |grant: &Grant| grant.target().vault() == Some(vault);
+        provider.chains.lock().unwrap_or_else(PoisonError::into_inner).forget_where(of_vault);
+        provider.sessions.end_of_vault(vault);
+        Ok(done(StatusCode::CREATED))
+    })
+    .await
 }
 
 /// What the vault holds here, bucket by bucket.

@@ -13,6 +13,7 @@ mod hostile;
 mod lifecycle;
 mod limits;
 mod lost;
+mod pairings;
 mod reading;
 mod records;
 mod replay;
