@@ -14,17 +14,16 @@ use crate::replica::rows::{
 };
 use crate::secrets::Secrets;
 use crate::vault::{
-    BucketDocument, RecordContents, StoredKeyLog, decode_settings, decode_settled, encode_settings,
-    encode_settled,
+    AgreeRow, BucketDocument, ProviderDocument, RecordContents, StoredKeyLog, decode_closed,
+    decode_settings, decode_settled, encode_closed, encode_settings, encode_settled,
 };
 
 type Again = fn(&[u8]) -> Result<Vec<u8>, CborError>;
 
 /// By the names golden files use.
-pub const ALL: [(&str, Again); 19] = [
+pub const ALL: [(&str, Again); 22] = [
     ("settings", |bytes| decode_settings(bytes).map(|label| encode_settings(&label))),
     ("bucket document", |bytes| BucketDocument::decode(bytes).map(|it| it.encode())),
-    ("settled document", |bytes| decode_settled(bytes).map(|ids| encode_settled(&ids))),
     ("key log document", |bytes| StoredKeyLog::decode(bytes).map(|it| it.encode())),
     ("record contents", record_contents),
     ("key store content", |bytes| Secrets::decode(bytes).map(|it| it.encode().to_vec())),
@@ -41,6 +40,10 @@ pub const ALL: [(&str, Again); 19] = [
     ("record row", again::<RecordRow>),
     ("journal row", again::<JournalHead>),
     ("journal chunk row", again::<JournalPiece>),
+    ("agree seeds", again::<AgreeRow>),
+    ("vault key document", |bytes| ProviderDocument::decode(bytes).map(|it| it.encode())),
+    ("closed document", |bytes| decode_closed(bytes).map(encode_closed)),
+    ("settled document", |bytes| decode_settled(bytes).map(|ids| encode_settled(&ids))),
 ];
 
 fn record_contents(bytes: &[u8]) -> Result<Vec<u8>, CborError> {

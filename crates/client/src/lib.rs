@@ -52,4 +52,6 @@ pub use put::{PutOptions, Source};
 pub use report::*;
 pub use strongroom_core::granting::Rights;
 pub use strongroom_core::rotation::Limits as EpochLimits;
-pub use vault::{Passphrase, Phrase, Shown, Terms, Unlock, Vault};
+pub use vault::{
+    CodeKind, GivenCode, PairingPerson, Passphrase, Phrase, Shown, ShownCode, Terms, Unlock, Vault,
+};

@@ -3,12 +3,14 @@
 //!
 //! Ids are in their text form, times in seconds since 1970, sizes in bytes.
 
+mod devices;
 mod drops;
 mod people;
 mod sharing;
 
 use serde::Serialize;
 
+pub use devices::*;
 pub use drops::{DropInfo, DropTerms, MessageInfo, TakenInfo};
 pub use people::*;
 pub use sharing::*;

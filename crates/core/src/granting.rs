@@ -199,6 +199,52 @@ pub fn take(
     Ok((member, chain.extended(capability)?))
 }
 
+/// A further key of one's own member, from the one there is.
+#[derive(Debug)]
+pub struct Successor {
+    /// The member entry to be.
+    pub planned: Planned,
+    /// The new member key.
+    pub key: MemberSigningKey,
+    /// From the root key to it.
+    pub chain: CapabilityChain,
+}
+
+/// Makes the member key that follows this one, because a device was lost that has it. The one
+/// before is closed by a revoke that comes after. `card`: what others make epochs with.
+pub fn succeed(
+    member: &MemberSigningKey,
+    chain: &CapabilityChain,
+    (principal, card): (PrincipalId, Option<Vec<u8>>),
+    heads: &[EntryId],
+    rng: &mut impl Rng,
+) -> Result<Successor, GrantError> {
+    let key = MemberSigningKey::generate(rng);
+    let parent = chain.last().ok_or(CapabilityError::Missing)?;
+    let above = parent.claims();
+    let mut claims = Claims::new(above.target, above.actions, above.expires, unique(rng))
+        .for_holder(key.public(), above.member)
+        .with_depth(above.depth.saturating_sub(1));
+    claims.not_before = above.not_before;
+    let claims = parent.attenuate(&claims)?;
+    let capability = Capability::issue(&claims, |input| member.sign(input))?;
+    let clear = Clear::Member(Member {
+        capabilities: vec![capability.bytes().to_vec()],
+        wrap: None,
+        commitment: None,
+    });
+    let body = MemberBody {
+        principal,
+        proof: None,
+        tag_key: None,
+        rights: "follows".to_owned(),
+        from_now: false,
+        card,
+    };
+    let planned = control(Kind::Member, heads, &clear, body.encode().to_vec());
+    Ok(Successor { planned, key, chain: chain.extended(capability)? })
+}
+
 /// The entry that takes out, with where each stopped author ends.
 pub fn take_out(
     targets: Vec<RevokeTarget>,

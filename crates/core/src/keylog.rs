@@ -56,6 +56,8 @@ pub struct Device {
     pub kem: Box<[u8; KEM_PUBLIC_LEN]>,
     /// Seconds since 1970, as the event that added it says.
     pub added_at: u64,
+    /// The device that added it; none: the root keys did.
+    pub added_by: Option<PublicKey>,
 }
 
 /// A device that no longer signs.
@@ -63,6 +65,8 @@ pub struct Device {
 pub struct Retired {
     /// Seconds since 1970, as the event that retired it says.
     pub at: u64,
+    /// The device that retired it; none: the root keys did.
+    pub by: Option<PublicKey>,
     /// The last entries of its authors that count.
     pub cutoffs: Vec<DeviceCutoff>,
 }
@@ -161,7 +165,8 @@ impl KeyLog {
             return Err(KeyLogFault::Time);
         }
         self.check_signers(&event)?;
-        self.apply(statement)?;
+        let by = event.signers().first().copied().filter(|it| self.devices.contains_key(it));
+        self.apply(statement, by)?;
         self.suite = statement.suite;
         self.time = statement.time;
         self.history.push(event.id());
@@ -187,14 +192,15 @@ impl KeyLog {
         if event.signatures_hold() { Ok(()) } else { Err(KeyLogFault::Signature) }
     }
 
-    fn apply(&mut self, statement: &Statement) -> Result<(), KeyLogFault> {
+    /// `by`: the device that signed, if one did.
+    fn apply(&mut self, statement: &Statement, by: Option<PublicKey>) -> Result<(), KeyLogFault> {
         match &statement.change {
             Change::AddDevice { device, kem, possession } => {
-                self.add_device(*device, kem, possession, statement.time)
+                self.add_device((*device, by), kem, possession, statement.time)
             }
             Change::RetireDevice { device, cutoffs } => {
                 self.devices.remove(device).ok_or(KeyLogFault::Device)?;
-                let retired = Retired { at: statement.time, cutoffs: cutoffs.clone() };
+                let retired = Retired { at: statement.time, by, cutoffs: cutoffs.clone() };
                 self.retired.insert(*device, retired);
                 Ok(())
             }
@@ -225,7 +231,7 @@ impl KeyLog {
 
     fn add_device(
         &mut self,
-        device: PublicKey,
+        (device, added_by): (PublicKey, Option<PublicKey>),
         kem: &[u8; KEM_PUBLIC_LEN],
         possession: &[u8; 64],
         time: u64,
@@ -242,7 +248,8 @@ impl KeyLog {
         if !event::possession_holds(self.principal, &device, kem, possession) {
             return Err(KeyLogFault::Possession);
         }
-        self.devices.insert(device, Device { kem: Box::new(*kem), added_at: time });
+        let kem = Box::new(*kem);
+        self.devices.insert(device, Device { kem, added_at: time, added_by });
         Ok(())
     }
 
@@ -332,6 +339,11 @@ impl KeyLog {
     /// A device that was retired. What it signed before may still count: see its cutoffs.
     pub fn retired(&self, key: &PublicKey) -> Option<&Retired> {
         self.retired.get(key)
+    }
+
+    /// Devices that were retired, ascending by key.
+    pub fn all_retired(&self) -> impl Iterator<Item = (&PublicKey, &Retired)> {
+        self.retired.iter()
     }
 
     /// Whether a device proof by this key is one of this principal at all, now or once.

@@ -76,6 +76,9 @@ pub struct Current {
     pub hlc: Hlc,
     /// Whether its recipients are all members.
     pub fresh: bool,
+    /// Whether it is from before a member closed a key of its own, and with it changed what epochs
+    /// are wrapped to: whoever may makes the next.
+    pub due: bool,
 }
 
 /// Whether all whom an epoch was made for are members, and its name key is the bucket's: with
@@ -114,7 +117,8 @@ pub fn current(
             let body = entry.and_then(|entry| epoch_body(keyring, entry).ok());
             let fresh = body.is_some_and(|body| is_fresh(&body, &members, names))
                 && control.let_in_under(id).all(|tag| members.contains(tag));
-            Current { id: **id, n: info.n, hlc: info.hlc, fresh }
+            let due = !control.follows_closings(id);
+            Current { id: **id, n: info.n, hlc: info.hlc, fresh, due }
         })
         .collect();
     current.sort_unstable_by_key(|epoch| std::cmp::Reverse((epoch.n, epoch.id)));
@@ -156,7 +160,7 @@ pub fn choose(
 ) -> Result<Choice, RotationError> {
     let newest = current.first().ok_or(RotationError::NoEpoch)?;
     let alone = current.len() == 1;
-    if alone && newest.fresh && !used.is_over(newest.hlc, limits) {
+    if alone && newest.fresh && !newest.due && !used.is_over(newest.hlc, limits) {
         return Ok(Choice::Write(newest.id));
     }
     if may_renew {

@@ -72,6 +72,7 @@ pub enum Command {
     Bucket(commands::bucket::Args),
     Id(commands::id::Args),
     Contact(commands::contact::Args),
+    Device(commands::device::Args),
     Grant(commands::grant::Args),
     Grants(commands::grants::Args),
     Accept(commands::accept::Args),

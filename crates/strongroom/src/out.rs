@@ -60,6 +60,11 @@ impl Out {
         Ok(())
     }
 
+    /// Whether only what was asked for is shown.
+    pub const fn is_terse(&self) -> bool {
+        self.quiet || self.json
+    }
+
     /// What was done: as `facts`, but `--quiet` leaves it out.
     pub fn report<T: Serialize + ?Sized>(
         &self,

@@ -6,6 +6,7 @@
 //! refused. Whether it does, the [`Rules`] say, which may change their mind when a revoke comes:
 //! then it stays, and is hidden.
 
+mod closings;
 mod drops;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Golden files by their decoder: which target reads them, and which first byte it wants.
-const READERS: [(&str, &str, Option<u8>); 72] = [
+const READERS: [(&str, &str, Option<u8>); 80] = [
     ("header", "header", None),
     ("entry", "entry", None),
     ("clear genesis", "clear", Some(0)),
@@ -54,6 +54,10 @@ const READERS: [(&str, &str, Option<u8>); 72] = [
     ("message", "drops", Some(0)),
     ("drop address", "drops", Some(1)),
     ("drop card", "drops", Some(2)),
+    ("pairing message", "pairing", Some(0)),
+    ("pairing device", "pairing", Some(1)),
+    ("pairing gift", "pairing", Some(2)),
+    ("pairing code", "pairing", Some(3)),
     ("path", "names", None),
     ("name", "names", None),
     ("key store", "key_store", Some(0)),
@@ -84,6 +88,10 @@ const READERS: [(&str, &str, Option<u8>); 72] = [
     ("record row", "own_forms", Some(15)),
     ("journal row", "own_forms", Some(16)),
     ("journal chunk row", "own_forms", Some(17)),
+    ("agree seeds", "own_forms", Some(18)),
+    ("vault key document", "own_forms", Some(19)),
+    ("closed document", "own_forms", Some(20)),
+    ("settled document", "own_forms", Some(21)),
 ];
 
 /// Larger cases only slow a fuzzer down.

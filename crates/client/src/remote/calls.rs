@@ -14,10 +14,10 @@ use strongroom_wire::api::{
 };
 use strongroom_wire::cbor::CborError;
 use strongroom_wire::frame::{self, Frame};
-use strongroom_wire::ids::{BucketId, ChunkId, PublicKey, RecordId, VaultTag};
+use strongroom_wire::ids::{BucketId, ChunkId, PublicKey, RecordId, VaultTag, base32};
 use strongroom_wire::limits::{
-    CHUNK_SEALED_LEN, DROP_CARD_LEN_MAX, RECOVERY_RECORD_LEN, RECOVERY_RECORDS_MAX,
-    REQUEST_BODY_LEN_MAX, RESPONSE_LEN_MAX, STATEMENT_LEN_MAX,
+    CHUNK_SEALED_LEN, DROP_CARD_LEN_MAX, PAIRING_MESSAGE_LEN_MAX, RECOVERY_RECORD_LEN,
+    RECOVERY_RECORDS_MAX, REQUEST_BODY_LEN_MAX, RESPONSE_LEN_MAX, STATEMENT_LEN_MAX,
 };
 
 use super::body::Segments;
@@ -84,8 +84,52 @@ impl Session {
     }
 }
 
+/// In any session: two devices that have a code in common.
+impl Session {
+    /// Puts a message into a pairing's mailbox. [`strongroom_wire::problem::Problem::Conflict`]:
+    /// another one lies there.
+    pub async fn put_pairing(
+        &self,
+        mailbox: [u8; 16],
+        place: &str,
+        message: &[u8],
+    ) -> Result<(), RemoteError> {
+        let path = format!("/pairings/{}/{place}", base32(&mailbox));
+        let call = Call::put(path, Bytes::copy_from_slice(message));
+        self.call(|_| call.clone()).await.map(drop)
+    }
+
+    /// Reads a message of a pairing; `None`: it is not there yet.
+    pub async fn read_pairing(
+        &self,
+        mailbox: [u8; 16],
+        place: &str,
+    ) -> Result<Option<Vec<u8>>, RemoteError> {
+        let path = format!("/pairings/{}/{place}", base32(&mailbox));
+        let call = Call::get(path).answer_max(PAIRING_MESSAGE_LEN_MAX);
+        let answer = self.call(|_| call.clone()).await?;
+        Ok((answer.status == StatusCode::OK).then(|| answer.body.to_vec()))
+    }
+}
+
 /// In a session whose chain has `host` on the vault.
 impl Session {
+    /// Gives the vault another key. All its sessions end, this one among them.
+    pub async fn change_vault_key(
+        &self,
+        vault: VaultTag,
+        key: &(dyn Signer + Sync),
+    ) -> Result<(), RemoteError> {
+        let provider = self.remote().thumbprint();
+        let answer = self.call(|session| {
+            let input = SignUp::signing_input(vault, None, provider, session.id);
+            let signature = key.sign(&input);
+            let new = SignUp { vault, key: key.public(), token: None, signature };
+            Call::put("/vault/key".to_owned(), new.encode()).once()
+        });
+        answer.await.map(drop)
+    }
+
     /// Quota, what is used of it, and who read the recovery record.
     pub async fn vault_terms(&self) -> Result<VaultTerms, RemoteError> {
         let answer = self.call(|_| Call::get("/vault".to_owned())).await?;

@@ -30,6 +30,8 @@ fn key(kind: u8, bucket: BucketNo, parts: &[&[u8]]) -> Vec<u8> {
 
 /// Facts of the whole replica.
 pub const META: &[u8] = b"M";
+/// The person's agree seeds.
+pub const AGREE: &[u8] = b"L";
 /// All bucket records.
 pub const BUCKETS: &[u8] = b"B";
 /// All remotes.

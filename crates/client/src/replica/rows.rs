@@ -6,6 +6,7 @@
 use strongroom_core::document::{DocumentType, Metadata, Timestamp};
 use strongroom_core::tree::same_directory as same_directory_in_tree;
 use strongroom_core::writer::ChainPosition;
+use strongroom_wire::capability::Capability;
 use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::entry::Hlc;
 use strongroom_wire::fingerprint::SetSum;
@@ -91,6 +92,16 @@ pub struct BucketRecord {
     pub internal: bool,
     /// Whether paths without a bucket mean this one.
     pub default: bool,
+}
+
+impl BucketRecord {
+    /// Whether the bucket's root key let this person in itself: all keys down to the member key are
+    /// of one member.
+    pub fn is_of_own_root(&self) -> bool {
+        let member = |bytes: &Vec<u8>| Capability::decode(bytes).ok().map(|it| it.claims().member);
+        let first = self.member_chain.first().and_then(member);
+        self.member_chain.iter().all(|bytes| member(bytes) == first)
+    }
 }
 
 impl Row for BucketRecord {

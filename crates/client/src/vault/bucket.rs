@@ -132,15 +132,23 @@ impl Bucket {
     }
 
     /// Whether this vault brought the bucket to its provider: its root key let this member in.
-    pub const fn is_hosted_by_us(&self) -> bool {
-        self.record.member_chain.len() <= 1
+    pub fn is_hosted_by_us(&self) -> bool {
+        self.record.is_of_own_root()
     }
 
     /// From the root key to this device's author: what requests show.
     pub fn chain(&self) -> Result<CapabilityChain> {
         let author = Capability::decode(&self.record.author_capability);
         let damaged = |_| Error::damaged("this device's capability");
-        self.member_chain()?.extended(author.map_err(damaged)?).map_err(damaged)
+        let author = author.map_err(damaged)?;
+        // It may be by a member key that was followed by another since.
+        let mut parts: Vec<&[u8]> = self.record.member_chain.iter().map(Vec::as_slice).collect();
+        let given_by = |part: &&[u8]| Some(capability_id(part)) == author.claims().parent;
+        if let Some(at) = parts.iter().position(given_by) {
+            parts.truncate(at + 1);
+        }
+        let chain = CapabilityChain::from_parts(&parts).map_err(damaged)?;
+        chain.extended(author).map_err(damaged)
     }
 
     /// From the root key to the member key.
@@ -239,6 +247,12 @@ impl Change {
             schema: None,
         };
         Self::version(tag, row, VersionBody { metadata, content: Content::Inline(content) })
+    }
+
+    /// What is sealed, and what the index is told.
+    pub(super) fn planned(self) -> (Planned, Option<Metadata>) {
+        let (planned, facts, _) = self.plan();
+        (planned, facts)
     }
 
     fn plan(self) -> (Planned, Option<Metadata>, Option<Stamp>) {

@@ -176,7 +176,7 @@ impl Vault {
     }
 
     pub(crate) fn found(&self, sealing: Sealing) -> Result<Founded> {
-        let agree = self.secrets.agree.pair().public();
+        let agree = self.agree_seed().pair().public();
         found(&self.founder(&agree), sealing, &mut SystemRng)
             .map_err(|e| Error::new(ErrorKind::Other, e.to_string()))
     }

@@ -8,7 +8,7 @@ use strongroom_seal::cost::Cost;
 use strongroom_seal::identity::IdentityRootKey;
 use strongroom_seal::kem::{AgreeSeed, KemPublic};
 use strongroom_seal::phrase;
-use strongroom_seal::recovery::RecoveryKey;
+use strongroom_seal::recovery::{Locator, RecoveryKey};
 use strongroom_seal::sealing::Sealing;
 use strongroom_seal::suite::Suite;
 use strongroom_store::Batch;
@@ -112,16 +112,26 @@ impl StoredKeyLog {
 
     /// Adds the key that grants go to, wrapped to every device there is; signed by this device.
     pub(crate) fn add_agree(&mut self, secrets: &Secrets, now: u64) -> Result<()> {
+        self.rotate_agree(secrets, &secrets.agree, now)
+    }
+
+    /// The same with another key.
+    pub(crate) fn rotate_agree(
+        &mut self,
+        secrets: &Secrets,
+        agree: &AgreeSeed,
+        now: u64,
+    ) -> Result<()> {
         let log = self.verify()?;
         let number = log.agree().map_or(0, |agree| agree.number) + 1;
         let rotation = Rotation { suite: Suite::DEFAULT, principal: log.principal(), number };
         let mut wraps = Vec::new();
         for (key, device) in log.devices() {
             let kem = KemPublic::from_bytes(&device.kem).map_err(Error::damaged)?;
-            let wrap = wrap_agree(rotation, &secrets.agree, &kem, &mut SystemRng)?;
+            let wrap = wrap_agree(rotation, agree, &kem, &mut SystemRng)?;
             wraps.push((*key, Box::new(wrap)));
         }
-        let key = secrets.agree.pair().public().to_bytes();
+        let key = agree.pair().public().to_bytes();
         self.change(secrets, now, Change::RotateAgree { number, key, wraps })
     }
 
@@ -170,7 +180,7 @@ impl Vault {
         let agree = AgreeSeed::generate(&mut SystemRng);
         let secrets = Secrets::generate(principal, agree, &mut SystemRng);
         let mut vault = Self::fresh(home, secrets)?;
-        vault.write_meta(&recovery)?;
+        vault.write_meta(&recovery.pair().pair().public(), &recovery.locator())?;
         let now = vault.clock.now_secs();
         log.add_device(&vault.secrets, &recovery.identity_root(0), now)?;
         log.add_agree(&vault.secrets, now)?;
@@ -209,13 +219,13 @@ impl Vault {
         Self::with_secrets(home, secrets)
     }
 
-    pub(crate) fn write_meta(&self, recovery: &RecoveryKey) -> Result<()> {
+    pub(crate) fn write_meta(&self, recovery: &KemPublic, locator: &Locator) -> Result<()> {
         let meta = Meta {
             vault_bucket: BucketId::ZERO,
             next_bucket: 1,
             next_remote: 1,
-            recovery_public: recovery.pair().pair().public().to_bytes().to_vec(),
-            recovery_locator: recovery.locator().to_secret_bytes(),
+            recovery_public: recovery.to_bytes().to_vec(),
+            recovery_locator: locator.to_secret_bytes(),
             device: self.secrets.device.public(),
             cache_limit: CACHE_LIMIT_DEFAULT,
         };

@@ -16,6 +16,15 @@ use crate::replica::rows::{DocumentRow, Head, read_chain, write_chain};
 pub const SETTINGS: &str = "strongroom/settings";
 /// The document of the vault's bucket that holds the controller's key log.
 pub const KEY_LOG: &str = "strongroom/keylog";
+/// The document of the vault's bucket that holds the person's agree seeds, the current one first.
+pub const AGREE: &str = "strongroom/agree";
+/// Documents of the vault's bucket, one a device: what it is called.
+pub const DEVICE: &str = "strongroom/device/";
+/// Documents of the vault's bucket, one a bucket: how many devices had been taken out when its
+/// member key was changed.
+pub const CLOSED: &str = "strongroom/closed/";
+/// Documents of the vault's bucket, one a provider: the vault's key there.
+pub const PROVIDER: &str = "strongroom/provider/";
 /// Documents of the vault's bucket, one a bucket.
 pub const BUCKET: &str = "strongroom/bucket/";
 
@@ -82,6 +91,22 @@ pub fn decode_settings(bytes: &[u8]) -> Result<String, CborError> {
     let label = r.text(1_024)?.to_owned();
     r.end()?;
     Ok(label)
+}
+
+/// Content of a document that says how many devices had been taken out.
+pub fn encode_closed(removals: u64) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.array(1).uint(removals);
+    w.into_bytes()
+}
+
+/// Reads what [`encode_closed`] wrote.
+pub fn decode_closed(bytes: &[u8]) -> Result<u64, CborError> {
+    let mut r = Reader::new(bytes);
+    r.array_exact(1)?;
+    let removals = r.uint()?;
+    r.end()?;
+    Ok(removals)
 }
 
 impl Vault {

@@ -25,6 +25,7 @@ use super::chains::forking;
 use super::checkpoints::take_checkpoint;
 use super::frames::{header_of, read_answer, signed_prefix};
 use super::lost::Lost;
+use super::retire::taken_out;
 use super::{Bucket, Vault, hidden};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Progress, Stage};
@@ -111,7 +112,11 @@ impl Vault {
     ) -> Result<Exchanged> {
         let done = self.exchange_both(bucket, record, session, progress);
         let hosted = bucket.is_hosted_by_us();
-        done.map_err(|e| if hosted { e } else { closed_to_you(&bucket.record.label, e) })
+        done.map_err(|e| match e {
+            e if !e.is_unauthorized() => e,
+            _ if hosted => taken_out(),
+            e => closed_to_you(&bucket.record.label, e),
+        })
     }
 
     fn exchange_both(
@@ -413,6 +418,11 @@ impl Vault {
         }
         let held = bucket.keyring.held();
         self.open_epochs(bucket, &log)?;
+        let mut heard = false;
+        while bucket.record.internal && self.hear_agree(bucket, &verified)? {
+            heard = true;
+            self.open_epochs(bucket, &log)?;
+        }
         let came: HashSet<EntryId> = log.iter().map(|entry| entry.id()).collect();
         // What came before, and was shut, may open by what came now.
         let opened = bucket.keyring.held().difference(&held).any(|epoch| !came.contains(epoch));
@@ -448,6 +458,9 @@ impl Vault {
         if contiguous {
             // What came from there need not go back there.
             state.pushed = tip.last_no;
+        }
+        if heard && let Ok((_, log)) = self.stored_log(bucket) {
+            self.settle_agree(&log)?;
         }
         if met_itself {
             self.next_instance(bucket)?;

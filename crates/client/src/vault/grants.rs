@@ -180,8 +180,11 @@ impl Vault {
     fn read(&self, text: &str) -> Result<Read> {
         let bad = |e: strongroom_core::invitation::InvitationError| Error::damaged(e.to_string());
         let sealed = from_text(text).map_err(bad)?;
-        let (pair, me) = (self.secrets.agree.pair(), self.secrets.principal);
-        let plain = open_invitation(&pair, me, &sealed).map_err(|_| {
+        let me = self.secrets.principal;
+        // Whoever sent it may not have heard of the newest key.
+        let pairs = self.agree_pairs();
+        let opened = pairs.iter().find_map(|pair| open_invitation(pair, me, &sealed).ok());
+        let plain = opened.ok_or_else(|| {
             Error::new(ErrorKind::Refused, "this invitation is not for you, or was changed")
                 .with_hint("send your newest card (`strongroom id export`) and ask for another")
         })?;
@@ -246,8 +249,9 @@ impl Vault {
         let Some(mut made) = self.replica.get::<BucketRecord>(&key)? else {
             return self.keep_bucket(&Self::taken(invitation)?);
         };
-        let taken = made.member_chain.iter().rev().nth(1) == invitation.chain.last();
-        if taken || made.member_chain.len() <= 1 {
+        let last = invitation.chain.last();
+        let taken = last.is_some_and(|invite| made.member_chain.contains(invite));
+        if taken || made.is_of_own_root() {
             return Ok(made);
         }
         made = self.taken_anew(made, &Self::taken(invitation)?, remote)?;

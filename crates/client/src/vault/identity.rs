@@ -118,18 +118,18 @@ impl Vault {
 
     /// Whether all that the person's other devices wrote is here: a key log changed without it
     /// would have two histories, which no event ever joins.
-    fn knows_all(&self, vault: &mut Bucket) -> Result<bool> {
+    pub(super) fn knows_all(&self, vault: &mut Bucket) -> Result<bool> {
         // Without a provider there is no other device.
         Ok(self.remote_records()?.is_empty() || self.push(vault, &Quiet)?)
     }
 
-    fn write_log(&self, vault: &mut Bucket, log: &StoredKeyLog) -> Result<()> {
+    pub(super) fn write_log(&self, vault: &mut Bucket, log: &StoredKeyLog) -> Result<()> {
         let change = self.internal_change(vault, KEY_LOG, log.encode())?;
         self.write(vault, vec![change])?;
         self.push_best_effort(vault).map(drop)
     }
 
-    fn stored_log(&self, vault: &Bucket) -> Result<(StoredKeyLog, KeyLog)> {
+    pub(super) fn stored_log(&self, vault: &Bucket) -> Result<(StoredKeyLog, KeyLog)> {
         let row = self.replica.document(vault.no(), vault.natural(KEY_LOG))?.unwrap_or_default();
         let mut logs = Vec::new();
         for bytes in self.internal_heads(vault, &row)? {

@@ -45,7 +45,7 @@ impl Vault {
         standing: &Standing,
         clock: Hlc,
     ) -> Result<Enrolled> {
-        let agree = self.secrets.agree.pair().public();
+        let agree = self.agree_seed().pair().public();
         let founder = self.founder(&agree);
         let member = MemberSigningKey::from_secret_bytes(&bucket.record.member_seed);
         let enrolment = Enrolment {

@@ -2,13 +2,16 @@
 //! replica. Goes out: everything the command line offers, blocking. Must not know: terminals.
 
 mod address_book;
+mod agree;
 mod anew;
 mod bucket;
 mod buckets;
 mod chains;
 mod checkpoints;
+mod closing;
 mod contacts;
 mod create;
+mod devices;
 mod documents;
 mod drops;
 mod edit;
@@ -21,8 +24,10 @@ mod instance;
 mod judging;
 mod list;
 mod lost;
+mod mailbox;
 mod membership;
 mod messages;
+mod pairing;
 mod paths;
 mod people;
 mod pinning;
@@ -32,7 +37,9 @@ mod quarantine;
 mod recover;
 mod removal;
 mod renew;
+mod retire;
 mod status;
+mod vault_key;
 mod verify;
 
 use std::sync::{Arc, OnceLock};
@@ -42,15 +49,20 @@ use strongroom_core::rotation::Limits as EpochLimits;
 use strongroom_store::{Files, Rows, Sqlite};
 use zeroize::Zeroizing;
 
+pub(crate) use agree::AgreeRow;
 pub use bucket::{Bucket, Change};
 pub use create::Phrase;
 pub(crate) use create::StoredKeyLog;
-pub(crate) use documents::{BucketDocument, decode_settings, encode_settings};
+pub(crate) use documents::{
+    BucketDocument, decode_closed, decode_settings, encode_closed, encode_settings,
+};
 pub use exchange::Exchanged;
 pub use membership::Terms;
+pub use pairing::{CodeKind, GivenCode, PairingPerson, ShownCode};
 pub(crate) use provider::RecordContents;
 pub(crate) use quarantine::{decode_settled, encode_settled};
 pub use recover::Shown;
+pub(crate) use vault_key::ProviderDocument;
 
 use crate::clock::Clock;
 use crate::error::{Error, ErrorKind, Result};
@@ -112,6 +124,7 @@ pub struct Vault {
     pub(crate) secrets: Secrets,
     pub(crate) replica: Replica,
     pub(crate) cache: Files,
+    agree: std::sync::Mutex<agree::AgreeRow>,
     pub(crate) clock: Clock,
     pub(crate) epoch_limits: EpochLimits,
     pub(crate) resolvers: Resolvers,
@@ -172,18 +185,21 @@ impl Vault {
         home.create()?;
         let replica = Replica::new(rows, secrets.secret.local(), home.locks());
         let cache = Files::open(&home.cache())?;
-        Ok(Self {
+        let vault = Self {
             home: home.clone(),
             secrets,
             replica,
             cache,
+            agree: std::sync::Mutex::default(),
             clock: Clock::default(),
             epoch_limits: EpochLimits::default(),
             resolvers: Resolvers::default(),
             runtime: OnceLock::new(),
             remotes: std::sync::Mutex::new(Vec::new()),
             logs: std::sync::Mutex::default(),
-        })
+        };
+        vault.load_agree()?;
+        Ok(vault)
     }
 
     /// The same vault by a clock that runs this many milliseconds ahead: for tests of what time

@@ -13,12 +13,12 @@ use strongroom_core::joining::{MemberFacts, member_facts};
 use strongroom_core::keylog::KeyLog;
 use strongroom_seal::kem::KemPublic;
 use strongroom_seal::keys::TagKey;
-use strongroom_wire::capability::{Actions, Capability};
+use strongroom_wire::capability::{Actions, Capability, CapabilityChain};
 use strongroom_wire::chain::Verified;
 use strongroom_wire::clear::Clear;
 use strongroom_wire::control::Control;
 use strongroom_wire::entry::{Entry, Kind};
-use strongroom_wire::ids::{AuthorKey, MemberTag, PrincipalId};
+use strongroom_wire::ids::{AuthorKey, CapabilityId, MemberTag, PrincipalId};
 
 use super::{Bucket, Vault};
 use crate::error::Result;
@@ -64,7 +64,17 @@ impl Vault {
         control: &Control,
         log: &[Verified<Entry>],
     ) -> Result<BTreeMap<MemberTag, Person>> {
-        let in_by = control.capabilities_in();
+        let mut in_by = control.capabilities_in();
+        // A key that was closed because a device was lost, and that another of the same member
+        // follows: what gave it still says what the member has.
+        let own = |chain: &CapabilityChain| -> Vec<CapabilityId> {
+            let member = chain.last().and_then(|it| it.claims().member);
+            let own = chain.capabilities().iter().filter(|it| it.claims().member == member);
+            own.map(Capability::id).collect()
+        };
+        let above: Vec<_> =
+            in_by.iter().filter_map(|id| control.chain(id).ok()).flat_map(|it| own(&it)).collect();
+        in_by.extend(above);
         let mut people: BTreeMap<MemberTag, Person> = BTreeMap::new();
         let mut logs: BTreeMap<PrincipalId, KeyLog> = BTreeMap::new();
         let mut by_author: BTreeMap<AuthorKey, MemberTag> = BTreeMap::new();
@@ -97,7 +107,7 @@ impl Vault {
     ) -> Result<()> {
         for person in people.values_mut() {
             if person.principal == self.secrets.principal {
-                person.agree = Some(self.secrets.agree.pair().public());
+                person.agree = Some(self.agree_seed().pair().public());
                 person.tag_key = Some(TagKey::from_secret_bytes(&bucket.record.tag_key));
                 continue;
             }

@@ -208,6 +208,33 @@ impl Vault {
         Ok(self.replica.rows().commit(batch)?)
     }
 
+    /// Puts the record because a key in it changed. Gives whether the provider has it; one that was
+    /// replaced too often waits.
+    pub(super) fn put_changed_record(&self, record: &RemoteRecord) -> Result<bool> {
+        let key = keys::remote(record.no);
+        let checkpoint = self.newest_checkpoint(&self.vault_bucket()?)?;
+        for _ in 0..CONFLICTS_MAX {
+            let stored: RemoteRecord = self.replica.get(&key)?.unwrap_or_else(|| record.clone());
+            match self.write_recovery_record(&stored, checkpoint) {
+                Ok(()) => {
+                    let told = RecordRow { put_at: self.clock.now_secs(), checkpoint };
+                    let mut batch = Batch::new();
+                    self.replica.put(&mut batch, keys::record(record.no), &told)?;
+                    self.replica.rows().commit(batch)?;
+                    return Ok(true);
+                }
+                Err(RecordError::Remote(RemoteError::Problem(report)))
+                    if matches!(report.problem, Problem::Conflict | Problem::Rate) =>
+                {
+                    let Some(counter) = report.counter else { return Ok(false) };
+                    self.update_remote(record.no, |record| record.record_counter = counter)?;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(false)
+    }
+
     /// Seals and sends the record with the next counter.
     fn write_recovery_record(
         &self,
@@ -220,7 +247,7 @@ impl Vault {
         let bucket = self.vault_bucket()?;
         let contents = RecordContents {
             principal: self.secrets.principal,
-            agree: self.secrets.agree.to_secret_bytes(),
+            agree: self.agree_seed().to_secret_bytes(),
             vault_bucket: bucket.record.id,
             member_seed: bucket.record.member_seed.clone(),
             member_chain: bucket.record.member_chain.clone(),
@@ -279,6 +306,9 @@ impl From<RecordError> for Error {
 /// keeps seven replaced ones for thirty days and takes no more; of these, three stay free for keys
 /// that change.
 const RECORD_AGE_SECS: u64 = 7 * 86_400;
+
+/// Times another device may be faster with a record whose keys changed.
+const CONFLICTS_MAX: usize = 8;
 
 fn is_outdated(put: &RecordRow, checkpoint: Option<EntryId>, now: u64) -> bool {
     put.checkpoint != checkpoint && now.saturating_sub(put.put_at) >= RECORD_AGE_SECS

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use strongroom_core::keylog::KeyLog;
 use strongroom_seal::identity::SessionSigningKey;
 use strongroom_seal::kem::AgreeSeed;
 use strongroom_seal::phrase::Phrase as SealPhrase;
@@ -85,7 +86,7 @@ impl Vault {
         let mut secrets = Secrets::generate(contents.principal, agree, &mut SystemRng);
         secrets.vault_bucket = contents.vault_bucket;
         let vault = Self::fresh(home, secrets)?;
-        vault.write_meta(&recovery)?;
+        vault.write_meta(&recovery.pair().pair().public(), &recovery.locator())?;
         let record = RemoteRecord {
             no: 1,
             url: text,
@@ -105,7 +106,11 @@ impl Vault {
         Ok(vault)
     }
 
-    fn keep_recovered(&self, contents: &RecordContents, record: &RemoteRecord) -> Result<()> {
+    pub(super) fn keep_recovered(
+        &self,
+        contents: &RecordContents,
+        record: &RemoteRecord,
+    ) -> Result<()> {
         let mut meta = self.replica.meta()?;
         meta.vault_bucket = contents.vault_bucket;
         meta.next_remote = record.no + 1;
@@ -137,22 +142,38 @@ impl Vault {
         due: Option<EntryId>,
         progress: &dyn Progress,
     ) -> Result<()> {
-        progress.begin(Stage::Receive, None, None);
         let mut bucket = self.vault_bucket()?;
-        self.join(&mut bucket, record, due, progress)?;
-        let bytes = self.internal(&bucket, KEY_LOG)?.ok_or_else(|| {
-            Error::damaged("the vault at this provider has no key log; it is not whole")
-        })?;
-        let mut log = StoredKeyLog::decode(&bytes)?;
+        let (mut log, _) = self.fetch_vault(&mut bucket, record, due, progress)?;
         let root = recovery.identity_root(0);
-        let principal = log.verify()?.principal();
-        if principal != self.secrets.principal || !log.is_rooted_in(&root) {
+        if !log.is_rooted_in(&root) {
             return Err(Error::damaged("the vault at this provider belongs to somebody else"));
         }
         log.add_device(&self.secrets, &root, self.clock.now_secs())?;
         let change = self.internal_change(&bucket, KEY_LOG, log.encode())?;
         self.write(&bucket, vec![change])?;
         self.exchange_as_author(&mut bucket, record, progress)
+    }
+
+    /// Fetches the vault's own bucket and the key log in it, which must be this person's.
+    pub(super) fn fetch_vault(
+        &self,
+        bucket: &mut Bucket,
+        record: &RemoteRecord,
+        due: Option<EntryId>,
+        progress: &dyn Progress,
+    ) -> Result<(StoredKeyLog, KeyLog)> {
+        progress.begin(Stage::Receive, None, None);
+        self.join(bucket, record, due, progress)?;
+        self.hear_older_agree(bucket)?;
+        let bytes = self.internal(bucket, KEY_LOG)?.ok_or_else(|| {
+            Error::damaged("the vault at this provider has no key log; it is not whole")
+        })?;
+        let stored = StoredKeyLog::decode(&bytes)?;
+        let log = stored.verify()?;
+        if log.principal() != self.secrets.principal {
+            return Err(Error::damaged("the vault at this provider belongs to somebody else"));
+        }
+        Ok((stored, log))
     }
 
     /// Fetches a bucket with the member key, makes this device an author there, and says so.
@@ -190,7 +211,7 @@ impl Vault {
         Ok(())
     }
 
-    fn exchange_as_author(
+    pub(super) fn exchange_as_author(
         &self,
         bucket: &mut Bucket,
         record: &RemoteRecord,
@@ -298,7 +319,7 @@ impl Vault {
     }
 
     /// What the vault's own bucket says of the person's buckets.
-    fn bucket_documents(&self, vault: &Bucket) -> Result<Vec<BucketDocument>> {
+    pub(super) fn bucket_documents(&self, vault: &Bucket) -> Result<Vec<BucketDocument>> {
         let rows: Vec<(Vec<u8>, DocumentRow)> = self.replica.all(&keys::documents(vault.no()))?;
         let mut found = Vec::new();
         for (_, row) in rows {

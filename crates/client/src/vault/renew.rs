@@ -73,7 +73,7 @@ impl Standing {
     /// The epoch a bucket's record should name: the only one to go on from, if it is fresh.
     pub(crate) fn only_epoch(&self, bucket: &Bucket, now: u64) -> EntryId {
         match self.current(bucket, now)[..] {
-            [epoch] if epoch.fresh => epoch.id,
+            [epoch] if epoch.fresh && !epoch.due => epoch.id,
             _ => EntryId::ZERO,
         }
     }
@@ -181,10 +181,15 @@ impl Vault {
         epochs.extend(shut.cloned());
         epochs.retain(|entry| bucket.keyring.epoch(&entry.id()).is_none());
         let tag_key = TagKey::from_secret_bytes(&bucket.record.tag_key);
-        let pair = self.secrets.agree.pair();
-        joining::open_granted(&mut bucket.keyring, &epochs, &pair, &tag_key);
-        epochs.retain(|entry| is_epoch(&entry));
-        joining::open_epochs(&mut bucket.keyring, &epochs, &pair, Some(&tag_key));
+        // Whoever made one may not have heard of the newest key.
+        for pair in self.agree_pairs() {
+            joining::open_granted(&mut bucket.keyring, &epochs, &pair, &tag_key);
+            let all: Vec<_> = epochs.iter().filter(is_epoch).cloned().collect();
+            joining::open_epochs(&mut bucket.keyring, &all, &pair, Some(&tag_key));
+            if all.iter().all(|entry| bucket.keyring.epoch(&entry.id()).is_some()) {
+                break;
+            }
+        }
         // The epoch may have come before what opens it.
         for entry in held.iter().filter(is_epoch) {
             if *bucket.record.name_key == [0; 32]

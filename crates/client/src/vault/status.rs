@@ -52,6 +52,7 @@ impl Vault {
         progress.begin(Stage::Send, None, None);
         let vault = self.vault_bucket()?;
         self.sync_bucket(vault, record, report, progress)?;
+        self.hear_of_removals(record, report, progress)?;
         self.absorb_buckets(record, progress)?;
         for made in self.records()?.into_iter().filter(|made| !made.internal) {
             let bucket = Bucket::open(made, self)?;
@@ -63,7 +64,12 @@ impl Vault {
                 continue;
             }
             let id = bucket.record.id;
-            match self.sync_bucket(bucket, record, report, progress) {
+            let synced = self.sync_bucket(bucket, record, report, progress).and_then(|mut it| {
+                // Another device changed the member key: this one's author goes by the new one.
+                let enrolled = self.enrol_by_new_key(&mut it)?;
+                if enrolled { self.sync_bucket(it, record, report, progress) } else { Ok(it) }
+            });
+            match synced {
                 // Somebody else's bucket: the others may have taken this person out.
                 Err(error) if error.kind() == ErrorKind::Refused && !hosted => {
                     let made = self.replica.get(&keys::bucket(id))?;
@@ -72,7 +78,7 @@ impl Vault {
                     }
                     report.closed.push(Refused { path: label, reason: error.to_string() });
                 }
-                done => done?,
+                done => drop(done?),
             }
         }
         let after = remote.traffic();
@@ -86,13 +92,38 @@ impl Vault {
         self.note_record_reads(record)
     }
 
+    /// Takes over the keys that another device changed because one was taken out, and goes on with
+    /// what is left to do of that.
+    fn hear_of_removals(
+        &self,
+        record: &RemoteRecord,
+        report: &mut SyncReport,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let mut vault = self.vault_bucket()?;
+        // Of two histories none is followed; handing out a card says so.
+        let Ok((_, log)) = self.stored_log(&vault) else { return Ok(()) };
+        if log.all_retired().next().is_none() {
+            return Ok(());
+        }
+        self.settle_agree(&log)?;
+        self.adopt_member_keys()?;
+        self.adopt_vault_key(record)?;
+        if self.enrol_by_new_key(&mut vault)? {
+            self.sync_bucket(vault, record, report, progress)?;
+        }
+        report.refused.extend(self.finish_removals(&log, false, progress)?);
+        Ok(())
+    }
+
+    /// Gives the bucket as it is then.
     fn sync_bucket(
         &self,
         mut bucket: Bucket,
         record: &RemoteRecord,
         report: &mut SyncReport,
         progress: &dyn Progress,
-    ) -> Result<()> {
+    ) -> Result<Bucket> {
         let stored: RemoteRecord =
             self.replica.get(&keys::remote(record.no))?.unwrap_or_else(|| record.clone());
         self.open_at(&bucket, &stored)?;
@@ -107,9 +138,11 @@ impl Vault {
             Ok((chunks, done))
         };
         let (chunks, done) = match both(&mut bucket) {
-            Err(error)
-                if error.kind() == ErrorKind::Refused && self.reopened(&bucket, record)? =>
-            {
+            Err(error) if error.kind() == ErrorKind::Refused => {
+                // Where the vault's key is refused as well, the first answer says more.
+                if !self.reopened(&bucket, record).unwrap_or(false) {
+                    return Err(error);
+                }
                 both(&mut bucket)?
             }
             done => done?,
@@ -144,7 +177,7 @@ impl Vault {
                 ),
             });
         }
-        Ok(())
+        Ok(bucket)
     }
 
     /// Whether this person is out of a bucket, as far as it knows.
@@ -200,6 +233,8 @@ impl Vault {
     /// A read of the recovery record that this device did not make is a notice for the person.
     fn note_record_reads(&self, record: &RemoteRecord) -> Result<()> {
         let remote = self.remote(record)?;
+        let kept: Option<RemoteRecord> = self.replica.get(&keys::remote(record.no))?;
+        let record = &kept.unwrap_or_else(|| record.clone());
         let session = self.vault_session(&remote, record)?;
         let terms = self.runtime()?.block_on(session.vault_terms())?;
         if terms.record_reads > record.record_reads {

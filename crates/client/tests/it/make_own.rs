@@ -109,6 +109,25 @@ fn documents() {
     settings.case("bytes", "type", "a label is text", &bent(items, 0, blob(1, 7)));
     settings.settle();
 
+    let items: fn() -> Vec<Item> = || vec![list(vec![blob(0xa1, 32), blob(0xa2, 32)])];
+    let mut seeds = book("agree-seeds", "agree seeds", items);
+    let many = list((0..65).map(|_| blob(0xa1, 32)).collect());
+    seeds.case("65 seeds", "limit", "at most 64", &bent(items, 0, many));
+    seeds.case("short seed", "limit", "31 bytes", &bent(items, 0, list(vec![blob(1, 31)])));
+    seeds.settle();
+
+    let items: fn() -> Vec<Item> =
+        || vec![blob(1, 32), blob(2, 16), blob(3, 32), blob(4, 32), uint(2), uint(1)];
+    let mut key = book("vault-key-document", "vault key document", items);
+    key.case("settled", "ok", "no next key", &bent(items, 3, null()));
+    key.case("short key", "limit", "31 bytes", &bent(items, 2, blob(3, 31)));
+    key.settle();
+
+    let items: fn() -> Vec<Item> = || vec![uint(3)];
+    let mut closed = book("closed-document", "closed document", items);
+    closed.case("below nothing", "type", "a number below zero", &bent(items, 0, int(-1)));
+    closed.settle();
+
     let items: fn() -> Vec<Item> =
         || vec![blob(1, 32), blob(2, 32), chain(), blob(3, 32), blob(4, 2_336), flag(true)];
     let mut bucket = book("bucket-document", "bucket document", items);

@@ -2,18 +2,22 @@
 
 use strongroom_core::card::Card;
 use strongroom_core::founding::{Accepts, Enrolled, Enrolment, enrol};
-use strongroom_core::granting::{Grantee, Granter, Invited, Rights, invite, take, take_out};
+use strongroom_core::granting::{
+    Grantee, Granter, Invited, Rights, invite, succeed, take, take_out,
+};
 use strongroom_core::joining::{doubtful, member_facts, open_granted};
 use strongroom_core::keyring::Keyring;
+use strongroom_core::rotation::{Choice, Limits, Use, choose, current};
 use strongroom_core::writer::{ChainPosition, seal_transaction};
-use strongroom_seal::identity::DeviceSigningKey;
+use strongroom_seal::identity::{DeviceSigningKey, MemberSigningKey};
 use strongroom_seal::rng::DangerSeeded;
-use strongroom_wire::capability::Action;
+use strongroom_wire::capability::{Action, CapabilityChain};
 use strongroom_wire::chain::Verified;
 use strongroom_wire::clear::RevokeTarget;
 use strongroom_wire::control::{Control, ControlError};
-use strongroom_wire::entry::Entry;
-use strongroom_wire::ids::MemberTag;
+use strongroom_wire::entry::{Entry, Hlc};
+use strongroom_wire::ids::{EntryId, MemberTag};
+use strongroom_wire::limits::CHAIN_LEN_MAX;
 
 use crate::alices::{Home, NOW, Person};
 use crate::people::Diary;
@@ -182,4 +186,99 @@ fn taking_somebody_out_stops_his_authors_where_they_were_seen_last() {
     late.document = strongroom_wire::ids::DocumentTag([1; 16]);
     late.parents.clear();
     assert_eq!(control.judge(&late), Err(ControlError::Stopped));
+}
+
+/// A second device of Alice's, as it makes itself an author with a member key.
+fn second(
+    home: &Home,
+    number: u64,
+    member: &MemberSigningKey,
+    chain: &CapabilityChain,
+    heads: &[EntryId],
+    clock: Hlc,
+) -> Enrolled {
+    let device = Person::new(home.alice.principal, number);
+    let enrolment = Enrolment {
+        founder: &device.founder(),
+        instance: 0,
+        member,
+        chain,
+        tag: home.tag(),
+        heads,
+        clock,
+        accepts: None,
+    };
+    enrol(&enrolment, &home.under(), &mut DangerSeeded::new(number)).unwrap()
+}
+
+#[test]
+fn a_lost_devices_key_gives_nothing_any_more_once_another_follows_it() {
+    let home = Home::new(4);
+    let mut control = home.control();
+    let (member, chain) = (&home.founded.member, &home.founded.member_chain);
+    let lost = second(&home, 90, member, chain, &control.heads(), control.hlc());
+    control.insert(&lost.entry).unwrap();
+
+    // The other device makes the next key, then closes the old one and stops the lost author.
+    let mut rng = DangerSeeded::new(60);
+    let me = (home.alice.principal, None);
+    let next = succeed(member, chain, me, &control.heads(), &mut rng).unwrap();
+    let old = member.public();
+    let position = home.founded.position;
+    let plan = [next.planned.clone()];
+    let (made, position) =
+        seal_transaction(&home.author(), &home.under(), &plan, position, NOW, &mut rng).unwrap();
+    control.insert(&made[0]).unwrap();
+    assert!(member_facts(&home.keyring(), &home.founded.name_key, &made[0]).is_ok());
+    let before = control.clone();
+    let author = lost.entry.header().author;
+    let targets = vec![RevokeTarget::Author(author), RevokeTarget::MemberKey(old)];
+    let cutoff = (author, 0, lost.entry.id());
+    let plan = [take_out(targets, vec![cutoff], &control.heads(), "a device was taken out")];
+    let (closed, _) =
+        seal_transaction(&home.author(), &home.under(), &plan, position, NOW, &mut rng).unwrap();
+    control.insert(&closed[0]).unwrap();
+    assert!(control.counts(&closed[0].id()) && control.members().contains(&home.tag()));
+    assert!(control.is_named(&RevokeTarget::Author(author)));
+
+    // What the thief makes with the old key counts for nothing, whatever he says he had seen.
+    for heads in [before.heads(), control.heads()] {
+        let thief = second(&home, 91, member, chain, &heads, control.hlc());
+        let mut with_thief = control.clone();
+        with_thief.insert(&thief.entry).unwrap();
+        assert!(!with_thief.counts(&thief.entry.id()));
+        let again = succeed(member, chain, (home.alice.principal, None), &heads, &mut rng);
+        assert!(again.is_ok(), "he can sign it, and that is all");
+    }
+    let late = second(&home, 92, &next.key, &next.chain, &control.heads(), control.hlc());
+    control.insert(&late.entry).unwrap();
+    assert!(control.counts(&late.entry.id()), "who has the new key is let in");
+    assert!(control.counts(&lost.entry.id()), "what was before stays true");
+
+    // The epoch from before is due: what it was wrapped to is the lost device's, too.
+    let epochs: Vec<_> = home.founded.entries[1..2].to_vec();
+    let at = NOW / 1_000;
+    let now = current(&control, &home.keyring(), &home.founded.name_key, &epochs, at);
+    assert!(now[0].fresh && now[0].due);
+    let then = current(&before, &home.keyring(), &home.founded.name_key, &epochs, at);
+    assert!(then[0].fresh && !then[0].due);
+    let used = Use { entries: 1, now: NOW };
+    let limits = Limits::default();
+    assert_eq!(choose(&then, used, &limits, true), Ok(Choice::Write(home.founded.epoch)));
+    assert_eq!(choose(&now, used, &limits, true), Ok(Choice::Renew(vec![home.founded.epoch])));
+    assert_eq!(choose(&now, used, &limits, false), Ok(Choice::Write(home.founded.epoch)));
+}
+
+#[test]
+fn a_chain_takes_so_many_keys_and_no_more() {
+    let home = Home::new(5);
+    let mut rng = DangerSeeded::new(61);
+    let mut chain = home.founded.member_chain.clone();
+    let mut member = MemberSigningKey::from_secret_bytes(&home.founded.member.to_secret_bytes());
+    let mut keys = 1;
+    while let Ok(next) = succeed(&member, &chain, (home.alice.principal, None), &[], &mut rng) {
+        (member, chain) = (next.key, next.chain);
+        keys += 1;
+    }
+    assert_eq!(keys, CHAIN_LEN_MAX, "the last of them can make no author");
 }

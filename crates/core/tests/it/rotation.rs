@@ -180,7 +180,7 @@ fn an_epoch_is_renewed_when_it_is_old_or_full_and_not_before() {
     let limits = Limits::default();
     assert_eq!((limits.age_ms, limits.entries), (EPOCH_AGE_MS, EPOCH_ENTRIES));
     let id = EntryId([1; 32]);
-    let epoch = [Current { id, n: 1, hlc: Hlc::new(NOW, 7), fresh: true }];
+    let epoch = [Current { id, n: 1, hlc: Hlc::new(NOW, 7), fresh: true, due: false }];
     let table = [
         ("new", 0, NOW, false),
         ("one entry less", EPOCH_ENTRIES - 1, NOW, false),
@@ -204,7 +204,13 @@ fn an_epoch_is_renewed_when_it_is_old_or_full_and_not_before() {
 fn an_epoch_follows_at_most_sixteen_and_leaves_the_oldest_to_the_next() {
     let many: Vec<_> = (0..40_u8)
         .rev()
-        .map(|n| Current { id: EntryId([n; 32]), n: 2, hlc: Hlc::new(NOW, 0), fresh: true })
+        .map(|n| Current {
+            id: EntryId([n; 32]),
+            n: 2,
+            hlc: Hlc::new(NOW, 0),
+            fresh: true,
+            due: false,
+        })
         .collect();
     let used = Use { entries: 0, now: NOW };
     let Ok(Choice::Renew(prev)) = choose(&many, used, &Limits::default(), true) else { panic!() };

@@ -142,3 +142,54 @@ fn a54_what_a_member_reads_in_checkpoints_names_members_only() {
     assert!(!named.contains(&id(&carroll)), "Carroll is no member: {named:?}");
     assert!(named.iter().all(|one| *one == id(&world.phone) || *one == id(&bob)), "{named:?}");
 }
+
+/// Alice's laptop was stolen and taken out; the thief writes on, and the provider gives it to her
+/// other device as if it had come in time.
+#[test]
+fn a39_a_stolen_device_writes_on_with_the_provider_at_its_side() {
+    let (world, laptop) = World::with_laptop();
+    laptop.put("/in time", &world.text(80));
+    world.phone.sync_well();
+    let devices = laptop.vault.devices(false).unwrap();
+    let stolen = devices.into_iter().find(|it| it.this).unwrap().device;
+    let removed = world.phone.vault.remove_device(&stolen, false, &Quiet).unwrap();
+    assert_eq!(removed.left, []);
+
+    let seen = world.evil.tap().all().len();
+    let late = laptop.try_put("/late", &world.text(80), &PutOptions::default());
+    assert_eq!(late.unwrap_err().kind(), ErrorKind::Refused);
+    let kept: Vec<Entry> =
+        world.evil.tap().all()[seen..].iter().flat_map(|one| one.asked.frames().sound()).collect();
+    assert!(!kept.is_empty(), "nothing was sent: the row proves nothing");
+    let kept = Arc::new(Mutex::new(kept));
+    let given = kept.clone();
+    let bucket = kept.lock().unwrap()[0].bucket();
+    let inject = Act::frames(move |frames| {
+        for entry in given.lock().unwrap().drain(..) {
+            frames.entries.push(RawEntry::of(&entry).write());
+        }
+    });
+    let rule = world.play(
+        Rule::new("what the stolen device wrote too late", inject)
+            .on_exchange()
+            .at(PHONE)
+            .when(move |asked| asked.path.contains(&bucket.to_base32())),
+    );
+    drop(world.phone.sync());
+    assert!(rule.fired() > 0, "the script never ran");
+    assert!(kept.lock().unwrap().is_empty(), "it was not given");
+    let place = strongroom_client::Place::parse("/").unwrap();
+    let shown: Vec<String> =
+        world.phone.vault.list(&place, true).unwrap().into_iter().map(|one| one.name).collect();
+    assert!(shown.contains(&"in time".to_owned()) && !shown.contains(&"late".to_owned()));
+
+    // And everything goes on with an honest provider, without the stolen device.
+    world.evil.honest();
+    world.phone.sync().unwrap();
+    world.phone.put("/after", &world.text(80));
+    world.phone.sync_well();
+    assert!(world.phone.vault.verify(false, &Quiet).unwrap().damaged.is_empty());
+    assert_eq!(laptop.vault.sync(&Quiet).unwrap_err().kind(), ErrorKind::Refused);
+    assert!(laptop.cat("/after").is_err());
+    world.nothing_leaked();
+}

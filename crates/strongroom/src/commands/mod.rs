@@ -7,6 +7,7 @@ pub mod bucket;
 pub mod cat;
 pub mod completions;
 pub mod contact;
+pub mod device;
 pub mod drop;
 pub mod find;
 pub mod get;
@@ -58,6 +59,7 @@ pub fn run(command: Command, session: &Session) -> Outcome {
         Command::Bucket(args) => bucket::run(args, session),
         Command::Id(args) => id::run(args, session),
         Command::Contact(args) => contact::run(args, session),
+        Command::Device(args) => device::run(args, session),
         Command::Grant(args) => grant::run(&args, session),
         Command::Grants(args) => grants::run(&args, session),
         Command::Accept(args) => accept::run(&args, session),

@@ -6,6 +6,7 @@ mod arguments;
 mod buckets;
 mod contacts;
 mod device;
+mod devices;
 mod drops;
 mod files;
 mod full;
