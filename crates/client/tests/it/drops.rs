@@ -83,7 +83,7 @@ fn two_devices_take_a_message_at_the_same_time_and_make_one_file_of_it() {
         device.sync();
     }
     for device in [&alice, &second] {
-        assert_eq!(device.listing(), [("/letter.txt".to_owned(), true)]);
+        assert_eq!(device.listing(), [("/letter.txt".to_owned(), false)]);
         assert_eq!(device.cat("/letter.txt"), b"hello");
         assert!(device.vault.messages(None).unwrap().is_empty());
         device.assert_whole();

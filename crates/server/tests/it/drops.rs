@@ -54,9 +54,10 @@ impl Story {
     async fn sender(&self, client: &Client) -> Sender {
         let key = new_key();
         let target = Target::Bucket(self.bucket.id);
-        let claims = Claims::new(target, DROP_ACTIONS, now() + 700_000, random())
+        let above = self.capability.claims();
+        let claims = Claims::new(target, DROP_ACTIONS, above.expires, random())
             .for_holder(public(&key), Some(self.tag))
-            .with_caveats(self.capability.claims().caveats);
+            .with_caveats(above.caveats);
         let given = issue(&self.capability.attenuate(&claims).unwrap(), &self.key);
         let root = self.bucket.chain.capabilities()[0].clone();
         let chain = CapabilityChain::new(vec![root, self.capability.clone(), given.clone()]);
