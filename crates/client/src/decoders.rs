@@ -14,14 +14,14 @@ use crate::replica::rows::{
 };
 use crate::secrets::Secrets;
 use crate::vault::{
-    AgreeRow, BucketDocument, ProviderDocument, RecordContents, StoredKeyLog, decode_closed,
-    decode_settings, decode_settled, encode_closed, encode_settings, encode_settled,
+    AgreeRow, BucketDocument, LinkDocument, ProviderDocument, RecordContents, StoredKeyLog,
+    decode_closed, decode_settings, decode_settled, encode_closed, encode_settings, encode_settled,
 };
 
 type Again = fn(&[u8]) -> Result<Vec<u8>, CborError>;
 
 /// By the names golden files use.
-pub const ALL: [(&str, Again); 22] = [
+pub const ALL: [(&str, Again); 23] = [
     ("settings", |bytes| decode_settings(bytes).map(|label| encode_settings(&label))),
     ("bucket document", |bytes| BucketDocument::decode(bytes).map(|it| it.encode())),
     ("key log document", |bytes| StoredKeyLog::decode(bytes).map(|it| it.encode())),
@@ -44,6 +44,7 @@ pub const ALL: [(&str, Again); 22] = [
     ("vault key document", |bytes| ProviderDocument::decode(bytes).map(|it| it.encode())),
     ("closed document", |bytes| decode_closed(bytes).map(encode_closed)),
     ("settled document", |bytes| decode_settled(bytes).map(|ids| encode_settled(&ids))),
+    ("link document", |bytes| LinkDocument::decode(bytes).map(|it| it.encode())),
 ];
 
 fn record_contents(bytes: &[u8]) -> Result<Vec<u8>, CborError> {

@@ -53,5 +53,6 @@ pub use report::*;
 pub use strongroom_core::granting::Rights;
 pub use strongroom_core::rotation::Limits as EpochLimits;
 pub use vault::{
-    CodeKind, GivenCode, PairingPerson, Passphrase, Phrase, Shown, ShownCode, Terms, Unlock, Vault,
+    CodeKind, GivenCode, LinkOptions, LinkText, OpenedLink, PairingPerson, Passphrase, Phrase,
+    Shown, ShownCode, Terms, Unlock, Vault,
 };

@@ -118,6 +118,7 @@ pub fn make(
         rights: format!("{RIGHTS}{name}"),
         from_now: false,
         card: None,
+        link: None,
     };
     let mut parents = maker.heads.to_vec();
     parents.sort_unstable();

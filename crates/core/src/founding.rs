@@ -118,6 +118,7 @@ pub fn found(
             rights: "controller".to_owned(),
             from_now: false,
             card: None,
+            link: None,
         };
         let carried = member_chain.capabilities();
         let mut header = control_header(bucket, Kind::Member, &[epoch.id()], hlc);
@@ -229,6 +230,7 @@ pub fn enrol(
         rights: "device".to_owned(),
         from_now: false,
         card: enrolment.accepts.as_ref().map(|accepts| accepts.card.clone()),
+        link: None,
     };
     let mut parents = enrolment.heads.to_vec();
     parents.sort_unstable();

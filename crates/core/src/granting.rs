@@ -175,6 +175,7 @@ pub fn invite(
         rights: grantee.rights.word().to_owned(),
         from_now: grantee.from_now,
         card: None,
+        link: None,
     };
     let planned = control(Kind::Member, granter.heads, &clear, body.encode().to_vec());
     Ok(Invited { planned, key, chain: granter.chain.extended(capability)?, tag_key })
@@ -240,6 +241,7 @@ pub fn succeed(
         rights: "follows".to_owned(),
         from_now: false,
         card,
+        link: None,
     };
     let planned = control(Kind::Member, heads, &clear, body.encode().to_vec());
     Ok(Successor { planned, key, chain: chain.extended(capability)? })
@@ -260,7 +262,7 @@ pub fn take_out(
     control(Kind::Revoke, heads, &clear, encode_reason(reason))
 }
 
-fn control(kind: Kind, heads: &[EntryId], clear: &Clear, plain: Vec<u8>) -> Planned {
+pub(crate) fn control(kind: Kind, heads: &[EntryId], clear: &Clear, plain: Vec<u8>) -> Planned {
     let mut parents = heads.to_vec();
     parents.sort_unstable();
     Planned {
@@ -273,7 +275,7 @@ fn control(kind: Kind, heads: &[EntryId], clear: &Clear, plain: Vec<u8>) -> Plan
     }
 }
 
-fn unique(rng: &mut impl Rng) -> [u8; 16] {
+pub(crate) fn unique(rng: &mut impl Rng) -> [u8; 16] {
     let mut out = [0; 16];
     rng.fill(&mut out);
     out

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use strongroom_seal::aead::OpenError;
 use strongroom_seal::epoch::open_back;
 use strongroom_seal::identity::verify_device_proof;
-use strongroom_seal::kem::KemPair;
+use strongroom_seal::kem::{KemPair, KemPublic};
 use strongroom_seal::keys::{Commitment, EpochKey, NameKey, TagKey};
+use strongroom_seal::link::link_principal;
 use strongroom_seal::suite::Suite;
 use strongroom_seal::wrap::{EpochGrant, Place, open_epoch};
 use strongroom_wire::chain::Verified;
@@ -217,6 +218,9 @@ pub fn member_facts(
         return Err(refused());
     };
     let body = MemberBody::decode(&keyring.open(entry)?)?;
+    if !is_its_own_link(&body) {
+        return Err(refused());
+    }
     let tag = name_key.member_tag(body.principal);
     let header = entry.header();
     for bytes in &clear.capabilities {
@@ -243,6 +247,14 @@ pub fn member_facts(
         return Err(refused());
     }
     Ok(MemberFacts { entry: entry.id(), body })
+}
+
+/// Whether a link's agree key gives the principal it stands under. Else somebody's tag could be
+/// shown, and the keys wrapped to another (attack A26).
+fn is_its_own_link(body: &MemberBody) -> bool {
+    let Some(link) = &body.link else { return true };
+    let agree = KemPublic::from_bytes(&link.agree).ok();
+    agree.is_some_and(|agree| link_principal(&agree) == body.principal)
 }
 
 /// Whether the device that accepts is one of the principal's own, by the card it brings.

@@ -20,6 +20,7 @@ pub mod invitation;
 pub mod joining;
 pub mod keylog;
 pub mod keyring;
+pub mod link;
 pub mod merge;
 pub mod message;
 pub mod names;

@@ -6,8 +6,9 @@
 
 use strongroom_seal::keys::{NameKey, TagKey};
 use strongroom_wire::cbor::{CborError, Reader, Writer, strictly_ascending};
+use strongroom_wire::clear::KEM_PUBLIC_LEN;
 use strongroom_wire::ids::{MemberTag, PrincipalId, PublicKey};
-use strongroom_wire::limits::EPOCH_WRAPS_MAX;
+use strongroom_wire::limits::{EPOCH_WRAPS_MAX, LINK_LABEL_LEN_MAX};
 use zeroize::Zeroizing;
 
 /// Bytes of a card in a sealed part: it must leave room for the rest.
@@ -85,14 +86,26 @@ pub struct MemberBody {
     /// The member's key log, as a card without a name; present where somebody accepts, so that
     /// others can make epochs for him.
     pub card: Option<Vec<u8>>,
+    /// Present where the member is a link: nobody has a key log of it.
+    pub link: Option<LinkFacts>,
+}
+
+/// What members know of a link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkFacts {
+    /// Its agree key, so that others can make epochs for it. Its principal is derived from it.
+    pub agree: Box<[u8; KEM_PUBLIC_LEN]>,
+    /// What its maker calls it.
+    pub label: String,
 }
 
 impl MemberBody {
     /// The canonical bytes.
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut w = Writer::with_capacity(256);
-        // Without a card there are five fields: so there is one spelling of each.
-        w.array(if self.card.is_some() { 6 } else { 5 }).bytes(&self.principal.0);
+        // Fields that say nothing at the end are left out: so there is one spelling of each.
+        let fields = if self.link.is_some() { 7 } else { 5 + usize::from(self.card.is_some()) };
+        w.array(fields).bytes(&self.principal.0);
         w.option(self.proof.as_ref(), |w, proof| {
             w.array(3).bytes(&proof.device.0).uint(u64::from(proof.instance));
             w.bytes(&proof.signature);
@@ -101,8 +114,15 @@ impl MemberBody {
             w.bytes(&*key.to_secret_bytes());
         });
         w.text(&self.rights).bool(self.from_now);
-        if let Some(card) = &self.card {
-            w.bytes(&filled(card));
+        match (&self.link, &self.card) {
+            // A link has no card: nobody stands behind it.
+            (Some(link), _) => {
+                w.null().array(2).bytes(&link.agree[..]).text(&link.label);
+            }
+            (None, Some(card)) => {
+                w.bytes(&filled(card));
+            }
+            (None, None) => {}
         }
         Zeroizing::new(w.into_bytes())
     }
@@ -110,7 +130,7 @@ impl MemberBody {
     /// Reads the canonical bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
         let mut r = Reader::new(bytes);
-        let fields = r.array(6)?;
+        let fields = r.array(7)?;
         if fields < 5 {
             return Err(CborError::Unknown);
         }
@@ -128,6 +148,7 @@ impl MemberBody {
             rights: r.text(WORDS_LEN_MAX)?.to_owned(),
             from_now: r.bool()?,
             card: if fields == 6 { Some(unfilled(r.bytes(CARD_FIELD_LEN_MAX)?)?) } else { None },
+            link: if fields == 7 { Some(LinkFacts::read(&mut r)?) } else { None },
         };
         r.end()?;
         Ok(body)
@@ -149,6 +170,18 @@ fn unfilled(field: &[u8]) -> Result<Vec<u8>, CborError> {
     let len = u32::from_be_bytes(*len) as usize;
     let card = rest.get(..len).filter(|_| len <= CARD_LEN_MAX).ok_or(CborError::Limit)?;
     if filled(card) == field { Ok(card.to_vec()) } else { Err(CborError::Unknown) }
+}
+
+impl LinkFacts {
+    /// The fields after a member's rights: no card, and the link.
+    fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
+        if r.option(|r| r.bytes(CARD_LEN_MAX).map(drop))?.is_some() {
+            return Err(CborError::Unknown);
+        }
+        r.array_exact(2)?;
+        let agree = Box::new(r.bytes_exact()?);
+        Ok(Self { agree, label: r.text(LINK_LABEL_LEN_MAX)?.to_owned() })
+    }
 }
 
 /// Sealed part of a tombstone or revoke: why, in words.

@@ -43,6 +43,11 @@ contexts! {
     DROP = "drop";
     DROP_MEMBER = "drop member";
     MESSAGE = "message";
+    LINK_ID = "link id";
+    LINK_AGREE = "link agree";
+    LINK_MEMBER = "link member";
+    LINK_TAG = "link tag";
+    LINK_PRINCIPAL = "link principal";
     EPOCH_BACK = "epoch back";
     CHILD_SLOT = "child slot";
     IDENTITY_ROOT = "identity root";

@@ -32,7 +32,6 @@
 //! # Ok::<(), keystore::KeyStoreError>(())
 //! ```
 
-use argon2::{Algorithm, Argon2, Params, Version};
 use strongroom_wire::format::FORMAT;
 use strongroom_wire::limits::SEAL_TAG_LEN;
 use zeroize::Zeroizing;
@@ -42,6 +41,7 @@ use crate::cost::Cost;
 use crate::derive::{self, derive};
 use crate::keys::{Commitment, secret};
 use crate::padding::{Padding, Padme};
+use crate::password::{self, StretchError};
 use crate::rng::Rng;
 use crate::suite::Suite;
 
@@ -242,13 +242,10 @@ fn stretch(
     cost: Cost,
     salt: &[u8; SALT_LEN],
 ) -> Result<PassphraseKey, KeyStoreError> {
-    let memory = KeyStoreError::Memory { mib: cost.memory_kib / 1_024 };
-    let params = Params::new(cost.memory_kib, cost.passes, cost.lanes, Some(32))
-        .map_err(|_| KeyStoreError::Cost)?;
-    let mut out = Zeroizing::new([0; 32]);
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
-        .hash_password_into(passphrase, salt, out.as_mut_slice())
-        .map_err(|_| memory)?;
+    let out = password::stretch(passphrase, cost, salt).map_err(|error| match error {
+        StretchError::Cost => KeyStoreError::Cost,
+        StretchError::Memory { mib } => KeyStoreError::Memory { mib },
+    })?;
     Ok(PassphraseKey::new(&out))
 }
 
@@ -315,26 +312,6 @@ mod tests {
 
     fn store(contents: &[u8]) -> (Vec<u8>, OpenKeyStore) {
         create(b"pass", Cost::FLOOR, contents, &mut DangerSeeded::new(1)).unwrap()
-    }
-
-    #[test]
-    fn known_answer_of_rfc_9106() {
-        // Section 5.3, with secret and associated data, 32 KiB: the library computes the standard.
-        let params = argon2::ParamsBuilder::new()
-            .m_cost(32)
-            .t_cost(3)
-            .p_cost(4)
-            .data(argon2::AssociatedData::new(&[4; 12]).unwrap())
-            .build()
-            .unwrap();
-        let argon =
-            Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, params).unwrap();
-        let mut out = [0; 32];
-        argon.hash_password_into(&[1; 32], &[2; 16], &mut out).unwrap();
-        let tag = 0x0d64_0df5_8d78_766c_08c0_37a3_4a8b_53c9_u128.to_be_bytes();
-        assert_eq!(out[..16], tag);
-        let tag = 0xd01e_f045_2d75_b65e_b525_20e9_6b01_e659_u128.to_be_bytes();
-        assert_eq!(out[16..], tag);
     }
 
     #[test]

@@ -94,6 +94,8 @@ pub struct Tuning {
     /// Times an hour that one network address may ask for a pairing that is not there: who guesses
     /// short codes, and who waits for a device that never comes.
     pub pairing_misses_per_hour: u32,
+    /// Reads of what links need an hour from one network address.
+    pub link_reads_per_hour: u32,
     /// Sessions held at once, over all keys. The oldest gives way.
     pub sessions_max: usize,
     /// Buckets whose control log is kept in memory.
@@ -122,6 +124,7 @@ impl Default for Tuning {
             record_reads_per_hour_each: 10,
             pairings_per_hour: 30,
             pairing_misses_per_hour: 120,
+            link_reads_per_hour: 600,
             sessions_max: 16_384,
             buckets_cached_max: 256,
             orphan_age: Duration::from_hours(7 * 24),

@@ -27,6 +27,7 @@ mod error;
 mod gate;
 mod held;
 mod identity;
+mod links;
 mod listener;
 mod metrics;
 mod pairings;

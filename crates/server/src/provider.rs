@@ -76,8 +76,11 @@ pub struct Inner {
     pub(crate) pairings_missed: Rate<IpAddr>,
     /// How often the key of a vault was changed: what was verified before is verified again.
     pub(crate) vault_keys_changed: std::sync::atomic::AtomicU64,
+    pub(crate) link_reads: Rate<IpAddr>,
     /// Vault rows and records are changed one at a time.
     pub(crate) vault_rows: tokio::sync::Mutex<()>,
+    /// Links and their uses are counted one at a time.
+    pub(crate) link_rows: tokio::sync::Mutex<()>,
     /// When this process began, in seconds since 1970.
     pub(crate) started: u64,
     origins: OnceLock<Origins>,
@@ -124,7 +127,9 @@ impl Provider {
             pairings_begun: per_hour(tuning.pairings_per_hour),
             pairings_missed: per_hour(tuning.pairing_misses_per_hour),
             vault_keys_changed: std::sync::atomic::AtomicU64::new(0),
+            link_reads: per_hour(tuning.link_reads_per_hour),
             vault_rows: tokio::sync::Mutex::new(()),
+            link_rows: tokio::sync::Mutex::new(()),
             started: now_secs(),
             origins: OnceLock::new(),
             metrics,
@@ -181,12 +186,23 @@ impl Provider {
                 Ok(count) => tracing::info!(count, "collected chunks nothing refers to"),
                 Err(_) => tracing::warn!("could not collect orphaned chunks"),
             }
+            match crate::links::forget_ended(&self, now_secs()).await {
+                Ok(0) => {}
+                Ok(count) => tracing::info!(count, "forgot rows of links that ended"),
+                Err(_) => tracing::warn!("could not forget links that ended"),
+            }
         }
     }
 
     /// Collects orphans of any age now. For tests and for an operator's tools.
     pub async fn sweep(&self, age: Duration) -> Result<u64, crate::Refusal> {
         self.buckets.sweep(age).await
+    }
+
+    /// Forgets what links needed that ended long before this second. For tests and for an
+    /// operator's tools.
+    pub async fn forget_links(&self, now: u64) -> Result<u64, crate::Refusal> {
+        crate::links::forget_ended(self, now).await
     }
 }
 

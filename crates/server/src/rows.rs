@@ -8,7 +8,8 @@ use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::entry::Hlc;
 use strongroom_wire::fingerprint::SetSum;
 use strongroom_wire::ids::{
-    AuthorKey, BucketId, CapabilityId, ChunkId, DocumentTag, EntryId, PublicKey, RecordId, VaultTag,
+    AuthorKey, BucketId, CapabilityId, ChunkId, DocumentTag, EntryId, LinkId, PublicKey, RecordId,
+    VaultTag,
 };
 use strongroom_wire::limits::RECOVERY_RECORD_LEN;
 
@@ -161,6 +162,45 @@ pub fn older_record(record: RecordId, counter: u64) -> Vec<u8> {
 /// All older records of one id.
 pub fn older_records(record: RecordId) -> Vec<u8> {
     key(b's', &[&record.0])
+}
+
+/// `l` bucket, link → [`LinkRow`].
+pub fn link(bucket: BucketId, link: LinkId) -> Vec<u8> {
+    key(b'l', &[&bucket.0, &link.0])
+}
+
+/// All of a bucket's [`link`]s.
+pub fn links(bucket: BucketId) -> Vec<u8> {
+    key(b'l', &[&bucket.0])
+}
+
+/// Every bucket's links.
+pub const ALL_LINKS: &[u8] = b"l";
+
+/// `u` bucket, counted capability → [`UsesRow`].
+pub fn uses(bucket: BucketId, counted: CapabilityId) -> Vec<u8> {
+    key(b'u', &[&bucket.0, &counted.0])
+}
+
+/// Every count of uses.
+pub const ALL_USES: &[u8] = b"u";
+
+/// `y` bucket, counted capability, use key → second from which it is of no use (u64).
+pub fn use_key(bucket: BucketId, counted: CapabilityId, key_used: PublicKey) -> Vec<u8> {
+    key(b'y', &[&bucket.0, &counted.0, &key_used.0])
+}
+
+/// Every use key.
+pub const ALL_USE_KEYS: &[u8] = b"y";
+
+/// The value of a [`use_key`].
+pub fn until(expires: u64) -> Vec<u8> {
+    expires.to_be_bytes().to_vec()
+}
+
+/// Reads what [`until`] wrote.
+pub fn read_until(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_be_bytes)
 }
 
 /// One vault.
@@ -447,6 +487,50 @@ impl RecordRow {
     }
 }
 
+/// What a link needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkRow {
+    /// Second from which it is of no use.
+    pub expires: u64,
+    /// The record as it was put.
+    pub record: Vec<u8>,
+}
+
+impl LinkRow {
+    /// The row's value: u64, then the record.
+    pub fn encode(&self) -> Vec<u8> {
+        [&self.expires.to_be_bytes()[..], &self.record].concat()
+    }
+
+    /// Reads the row's value.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (expires, record) = bytes.split_first_chunk::<8>()?;
+        Some(Self { expires: u64::from_be_bytes(*expires), record: record.to_vec() })
+    }
+}
+
+/// How often a counted capability was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsesRow {
+    /// Different use keys so far.
+    pub spent: u64,
+    /// Second from which it is of no use.
+    pub expires: u64,
+}
+
+impl UsesRow {
+    /// The row's value: two u64.
+    pub fn encode(&self) -> Vec<u8> {
+        [self.spent.to_be_bytes(), self.expires.to_be_bytes()].concat()
+    }
+
+    /// Reads the row's value.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (spent, expires) = bytes.split_first_chunk::<8>()?;
+        Some(Self { spent: u64::from_be_bytes(*spent), expires: read_until(expires)? })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -469,6 +553,12 @@ mod tests {
         assert_eq!(number_of_arrival(&arrival(BucketId([1; 32]), 77)), Some(77));
         let lost_key = lost(BucketId([12; 32]), ChunkId([13; 32]));
         assert_eq!(chunk_of_lost(&lost_key), Some(ChunkId([13; 32])));
+        let kept = LinkRow { expires: 14, record: vec![15; 16] };
+        assert_eq!(LinkRow::decode(&kept.encode()), Some(kept));
+        let counted = UsesRow { spent: 17, expires: 18 };
+        assert_eq!(UsesRow::decode(&counted.encode()), Some(counted));
+        assert_eq!(read_until(&until(19)), Some(19));
+        assert_eq!(read_until(&[0; 7]), None);
         let held = holding(VaultTag([1; 16]), BucketId([2; 32]));
         assert_eq!(bucket_of_holding(&held), Some(BucketId([2; 32])));
     }
@@ -516,6 +606,9 @@ mod tests {
             drop_card(b),
             record(RecordId::ZERO),
             older_records(RecordId::ZERO),
+            links(b),
+            uses(b, CapabilityId::ZERO),
+            use_key(b, CapabilityId::ZERO, PublicKey::ZERO),
             FORMAT_KEY.to_vec(),
         ];
         let tables: std::collections::BTreeSet<u8> = firsts.iter().map(|key| key[0]).collect();

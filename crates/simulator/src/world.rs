@@ -196,6 +196,7 @@ impl World {
             actions,
             target: Target::Bucket(BucketId([1; 32])),
             caveats: Caveats { accept, ..Caveats::NONE },
+            expires: u64::MAX,
         };
         Arc::from([above, &[element]].concat())
     }

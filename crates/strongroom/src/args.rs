@@ -79,6 +79,8 @@ pub enum Command {
     Revoke(commands::revoke::Args),
     Quarantine(commands::quarantine::Args),
     Drop(commands::drop::Args),
+    Link(commands::link::Args),
+    Open(commands::open::Args),
     Sync(commands::sync::Args),
     Status(commands::status::Args),
     Verify(commands::verify::Args),

@@ -182,6 +182,7 @@ id_type!(DocumentTag, 16, "doc", "Random (or natural) tag of one document; zero:
 id_type!(MemberTag, 16, "mem", "Pseudonym of one principal in one bucket.");
 id_type!(VaultTag, 16, "vlt", "Random name of one vault at one provider.");
 id_type!(RecordId, 32, "rec", "Where a recovery record lies at one provider.");
+id_type!(LinkId, 16, "lnk", "Where what a link needs lies at one provider.");
 id_type!(SessionId, 16, "ses", "One session with one provider process.");
 id_type!(AuthorKey, 32, "aut", "Ed25519 public key of one device in one bucket.");
 id_type!(PublicKey, 32, "key", "Any other Ed25519 public key.");

@@ -27,6 +27,7 @@ pub mod heads;
 pub mod http_signature;
 pub mod ids;
 pub mod limits;
+pub mod link;
 mod past;
 pub mod problem;
 pub mod recovery;

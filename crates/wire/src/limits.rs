@@ -262,3 +262,19 @@ pub const STATEMENT_LEN_MAX: usize = 1_024;
 
 /// Bytes of a drop's address: a chain, where it is kept, a secret. Real ones have about 1,200.
 pub const DROP_ADDRESS_LEN_MAX: usize = CHAIN_BYTES_MAX + 8 * 600 + 512;
+
+/// Bytes of what a provider keeps for one link. A chain of eight takes about 3,000.
+pub const LINK_RECORD_LEN_MAX: usize = 8_192;
+
+/// Links of one bucket that a provider keeps. Above it, a member with `grant` could fill its store.
+pub const LINKS_PER_BUCKET_MAX: usize = 256;
+
+/// Openings a link may be good for: a provider keeps a row for each of the last hour. Above it, a
+/// link without a count does as well.
+pub const LINK_USES_MAX: u64 = 10_000;
+
+/// Bytes of the fragment of a link, before base64url.
+pub const LINK_LEN: usize = 82;
+
+/// UTF-8 bytes of what a link is called among members.
+pub const LINK_LABEL_LEN_MAX: usize = 255;

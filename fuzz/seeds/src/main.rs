@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Golden files by their decoder: which target reads them, and which first byte it wants.
-const READERS: [(&str, &str, Option<u8>); 80] = [
+const READERS: [(&str, &str, Option<u8>); 84] = [
     ("header", "header", None),
     ("entry", "entry", None),
     ("clear genesis", "clear", Some(0)),
@@ -58,6 +58,9 @@ const READERS: [(&str, &str, Option<u8>); 80] = [
     ("pairing device", "pairing", Some(1)),
     ("pairing gift", "pairing", Some(2)),
     ("pairing code", "pairing", Some(3)),
+    ("link", "link", Some(0)),
+    ("link record", "link", Some(2)),
+    ("link uses", "link", Some(3)),
     ("path", "names", None),
     ("name", "names", None),
     ("key store", "key_store", Some(0)),
@@ -92,6 +95,7 @@ const READERS: [(&str, &str, Option<u8>); 80] = [
     ("vault key document", "own_forms", Some(19)),
     ("closed document", "own_forms", Some(20)),
     ("settled document", "own_forms", Some(21)),
+    ("link document", "own_forms", Some(22)),
 ];
 
 /// Larger cases only slow a fuzzer down.

@@ -43,6 +43,7 @@ mod connection;
 mod description;
 mod error;
 mod fetch;
+mod links;
 mod patience;
 mod pool;
 mod problem;

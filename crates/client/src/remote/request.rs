@@ -43,6 +43,10 @@ impl Call {
         Self::new(Method::PUT, path, body.into())
     }
 
+    pub(super) fn delete(path: String) -> Self {
+        Self::new(Method::DELETE, path, Segments::default())
+    }
+
     pub(super) fn post(path: String, body: impl Into<Segments>) -> Self {
         Self::new(Method::POST, path, body.into())
     }

@@ -66,6 +66,8 @@ pub struct MemberInfo {
     pub since: u64,
     /// Until when, seconds since 1970.
     pub until: u64,
+    /// What it is called, if it is no person but a link.
+    pub link: Option<String>,
     /// Who let them in; none: the founder.
     pub by: Option<String>,
 }
@@ -131,4 +133,46 @@ pub struct Quarantined {
     pub name: Option<String>,
     /// True bytes of the content.
     pub size: Option<u64>,
+}
+
+/// A link: who has it can open what it leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LinkInfo {
+    /// What it is named by, `prn:…`.
+    pub name: String,
+    /// What its maker calls it.
+    pub label: String,
+    /// Into which bucket.
+    pub bucket: String,
+    /// Since when, seconds since 1970.
+    pub since: u64,
+    /// Until when, seconds since 1970.
+    pub until: u64,
+    /// How often it may be opened; none: any number of times.
+    pub uses: Option<u64>,
+    /// How often it was, as its provider counts; none: it is not counted, or was not asked.
+    pub spent: Option<u64>,
+    /// Whether it takes a password; none: it was made by somebody else.
+    pub password: Option<bool>,
+    /// Whether its provider has what it needs; none: it was not asked.
+    pub kept: Option<bool>,
+    /// Who made it; none: it is not known.
+    pub by: Option<String>,
+    /// The link itself, where it was asked for and this person made it.
+    pub link: Option<String>,
+}
+
+/// A link that was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpenedInfo {
+    /// What its maker calls what it leads to.
+    pub label: String,
+    /// Where it is kept.
+    pub provider: String,
+    /// Until when it can be opened, seconds since 1970.
+    pub until: u64,
+    /// How often it may be opened; none: any number of times.
+    pub uses: Option<u64>,
+    /// The one document it leads to; none: a whole bucket.
+    pub document: Option<String>,
 }

@@ -4,8 +4,10 @@
 //!
 //! Bytes: docs/spec/document.md, "Internal documents".
 
+use strongroom_seal::link::Link;
 use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::ids::BucketId;
+use strongroom_wire::limits::{ALIAS_LEN_MAX, LINK_LEN};
 use zeroize::Zeroizing;
 
 use super::{Bucket, Change, Vault};
@@ -27,6 +29,8 @@ pub const CLOSED: &str = "strongroom/closed/";
 pub const PROVIDER: &str = "strongroom/provider/";
 /// Documents of the vault's bucket, one a bucket.
 pub const BUCKET: &str = "strongroom/bucket/";
+/// Documents of the vault's bucket, one a link that this person made, by its principal.
+pub const LINK: &str = "strongroom/link/";
 
 /// Documents of the vault's bucket, one a principal whose key log is pinned.
 pub const CONTACT: &str = "strongroom/contact/";
@@ -74,6 +78,34 @@ impl BucketDocument {
         };
         r.end()?;
         Ok(document)
+    }
+}
+
+/// What all devices of a person know about one link the person made.
+#[derive(Debug)]
+pub struct LinkDocument {
+    /// The provider's address.
+    pub origin: String,
+    /// The link's own bytes.
+    pub link: Link,
+}
+
+impl LinkDocument {
+    /// The canonical bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::new();
+        w.array(2).text(&self.origin).bytes(&self.link.encode());
+        w.into_bytes()
+    }
+
+    /// Reads the canonical bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        let mut r = Reader::new(bytes);
+        r.array_exact(2)?;
+        let origin = r.text(ALIAS_LEN_MAX)?.to_owned();
+        let link = Link::decode(r.bytes(LINK_LEN)?).map_err(|_| CborError::Unknown)?;
+        r.end()?;
+        Ok(Self { origin, link })
     }
 }
 

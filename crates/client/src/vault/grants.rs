@@ -8,6 +8,7 @@ use strongroom_core::card::Card;
 use strongroom_core::granting::{GrantError, Grantee, Granter, Invited, Rights, invite, take};
 use strongroom_core::invitation::{Invitation, KeptAt, from_text, to_text};
 use strongroom_core::keylog::KeyLog;
+use strongroom_core::writer::Planned;
 use strongroom_seal::identity::MemberSigningKey;
 use strongroom_seal::invitation::{open_invitation, seal_invitation};
 use strongroom_seal::kem::KemPublic;
@@ -107,6 +108,19 @@ impl Vault {
         bucket: &mut Bucket,
         grantee: &Grantee<'_>,
     ) -> Result<(Invited, EntryId, u64)> {
+        self.write_member(bucket, |granter| {
+            let invited = invite(granter, grantee, &mut SystemRng).map_err(cannot_grant)?;
+            Ok((invited.planned.clone(), invited))
+        })
+    }
+
+    /// Writes the one entry that lets somebody in: what `plan` makes of who lets in, and where.
+    /// Gives what it made, the entry, and its bytes.
+    pub(super) fn write_member<T>(
+        &self,
+        bucket: &mut Bucket,
+        plan: impl FnOnce(&Granter<'_>) -> Result<(Planned, T)>,
+    ) -> Result<(T, EntryId, u64)> {
         self.renew_if_due(bucket)?;
         let _lock = self.replica.lock_bucket(bucket.no())?;
         let standing = self.standing(bucket)?;
@@ -124,21 +138,20 @@ impl Vault {
             suite: bucket.keyring.sealing().map_err(|e| Error::damaged(e.to_string()))?.suite,
             heads: &standing.control.parents(),
         };
-        let invited = invite(&granter, grantee, &mut SystemRng).map_err(cannot_grant)?;
+        let (planned, made) = plan(&granter)?;
         let mut intake = Intake::start(&self.replica, bucket.no())?;
-        let planned = std::slice::from_ref(&invited.planned);
-        let entries = self.seal(bucket, planned, false, &mut intake)?;
+        let entries = self.seal(bucket, &[planned], false, &mut intake)?;
         let mut control = standing.control;
-        let (mut made, mut bytes) = (EntryId::ZERO, 0);
+        let (mut id, mut bytes) = (EntryId::ZERO, 0);
         for entry in entries {
             control
                 .insert(&entry)
                 .map_err(|e| Error::new(ErrorKind::Refused, format!("you may not do this: {e}")))?;
-            made = entry.id();
+            id = entry.id();
             bytes += entry.encode().len() as u64;
             intake.add(Taken::plain(entry), true)?;
         }
-        if !control.counts(&made) {
+        if !control.counts(&id) {
             return Err(Error::new(ErrorKind::Refused, "you were taken out of this bucket"));
         }
         let mut record = bucket.record.clone();
@@ -148,7 +161,7 @@ impl Vault {
         intake.batch().put(key, row);
         intake.commit()?;
         bucket.record = record;
-        Ok((invited, made, bytes))
+        Ok((made, id, bytes))
     }
 
     fn sealed_invitation(
@@ -357,6 +370,7 @@ impl Vault {
             devices: person.authors.len() as u64,
             since: person.since,
             until: person.until,
+            link: person.link.as_ref().map(|link| link.label.clone()),
             by: by.map(|it| it.to_string()),
         })
     }
@@ -376,7 +390,7 @@ fn words(grantee: &Grantee<'_>) -> String {
     if grantee.from_now { format!("{rights} from now on") } else { rights.to_owned() }
 }
 
-fn cannot_grant(error: GrantError) -> Error {
+pub(super) fn cannot_grant(error: GrantError) -> Error {
     match error {
         GrantError::Seal(error) => error.into(),
         GrantError::FromNowAdmin => Error::new(ErrorKind::Usage, error.to_string())

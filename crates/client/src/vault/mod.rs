@@ -22,11 +22,13 @@ mod hidden;
 mod identity;
 mod instance;
 mod judging;
+mod links;
 mod list;
 mod lost;
 mod mailbox;
 mod membership;
 mod messages;
+mod opening;
 mod pairing;
 mod paths;
 mod people;
@@ -54,10 +56,12 @@ pub use bucket::{Bucket, Change};
 pub use create::Phrase;
 pub(crate) use create::StoredKeyLog;
 pub(crate) use documents::{
-    BucketDocument, decode_closed, decode_settings, encode_closed, encode_settings,
+    BucketDocument, LinkDocument, decode_closed, decode_settings, encode_closed, encode_settings,
 };
 pub use exchange::Exchanged;
+pub use links::LinkOptions;
 pub use membership::Terms;
+pub use opening::{LinkText, OpenedLink};
 pub use pairing::{CodeKind, GivenCode, PairingPerson, ShownCode};
 pub(crate) use provider::RecordContents;
 pub(crate) use quarantine::{decode_settled, encode_settled};

@@ -11,6 +11,7 @@ use strongroom_core::card::Card;
 use strongroom_core::granting::Rights;
 use strongroom_core::joining::{MemberFacts, member_facts};
 use strongroom_core::keylog::KeyLog;
+use strongroom_core::parts::LinkFacts;
 use strongroom_seal::kem::KemPublic;
 use strongroom_seal::keys::TagKey;
 use strongroom_wire::capability::{Actions, Capability, CapabilityChain};
@@ -48,6 +49,10 @@ pub(crate) struct Person {
     /// Whether everybody who let it in did so from now on: it gets no E. What it says of itself
     /// does not count.
     pub from_now: bool,
+    /// Present where it is a link, and nobody has a key log of it.
+    pub link: Option<LinkFacts>,
+    /// How often a link may be opened.
+    pub uses: Option<u64>,
 }
 
 impl Person {
@@ -106,6 +111,10 @@ impl Vault {
         mut logs: BTreeMap<PrincipalId, KeyLog>,
     ) -> Result<()> {
         for person in people.values_mut() {
+            if let Some(link) = &person.link {
+                person.agree = KemPublic::from_bytes(&link.agree).ok();
+                continue;
+            }
             if person.principal == self.secrets.principal {
                 person.agree = Some(self.agree_seed().pair().public());
                 person.tag_key = Some(TagKey::from_secret_bytes(&bucket.record.tag_key));
@@ -161,6 +170,8 @@ fn note(
         authors: Vec::new(),
         by: None,
         from_now: true,
+        link: None,
+        uses: None,
     });
     for claims in carried.iter().map(Capability::claims) {
         for action in claims.actions.iter() {
@@ -172,6 +183,8 @@ fn note(
     if let Some(key) = &facts.body.tag_key {
         person.tag_key = Some(TagKey::from_secret_bytes(&key.to_secret_bytes()));
     }
+    person.uses = carried.iter().find_map(|it| it.claims().caveats.uses).or(person.uses);
+    person.link = facts.body.link.clone().or(person.link.take());
     person.authors.extend(enrols.then(|| entry.header().author));
     person.by = person.by.or(by.filter(|_| !own));
     if !own {

@@ -18,6 +18,7 @@ mod getting;
 mod golden;
 mod growth;
 mod kills;
+mod links;
 mod lost_device;
 mod make_own;
 mod members;

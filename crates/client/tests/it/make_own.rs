@@ -152,6 +152,13 @@ fn documents() {
     let short = list(vec![blob(1, 31)]);
     settled.case("short id", "limit", "32 bytes", &bent(items, 0, short));
     settled.settle();
+    let items: fn() -> Vec<Item> = || vec![text("https://a.example"), blob(1, 82)];
+    let mut link = book("link-document", "link document", items);
+    link.case("short link", "unknown", "81 bytes", &bent(items, 1, blob(1, 81)));
+    link.case("long link", "limit", "83 bytes", &bent(items, 1, blob(1, 83)));
+    link.case("no link", "unknown", "marks that mean nothing", &bent(items, 1, blob(9, 82)));
+    link.case("long origin", "limit", "513 bytes", &bent(items, 0, long_text(513)));
+    link.settle();
 
     let items: fn() -> Vec<Item> = || vec![blob(1, 200), list(vec![blob(2, 100), blob(3, 100)])];
     let mut log = book("key-log", "key log document", items);

@@ -31,6 +31,7 @@ pub fn generous() -> Tuning {
         session_opens_per_minute: 1_000_000,
         record_reads_per_hour: 1_000_000,
         record_reads_per_hour_each: 1_000_000,
+        link_reads_per_hour: 1_000_000,
         drain: Duration::from_secs(2),
         ..Tuning::default()
     }

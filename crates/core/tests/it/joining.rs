@@ -75,6 +75,7 @@ fn member_entry(home: &Home, said: &Said) -> Verified<Entry> {
         rights: "device".to_owned(),
         from_now: false,
         card: None,
+        link: None,
     };
     let plan = Planned {
         document: DocumentTag::ZERO,

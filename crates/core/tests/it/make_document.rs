@@ -358,6 +358,7 @@ fn members() {
             rights: "device".to_owned(),
             from_now: false,
             card: None,
+            link: None,
         };
         body.encode().to_vec()
     };
@@ -393,11 +394,26 @@ fn members() {
     assert_eq!(lens, [0, 16_000, 44_160]);
     let mut secret = card(10, &[6; 10], 16_000);
     secret[15_999] = 1;
+    let link = |card: Vec<u8>, agree: usize, label: &str| {
+        let facts = list(&[blob(&vec![9; agree]), text(label)]);
+        let (none, not) = (NULL.to_vec(), vec![0xf4]);
+        list(&[blob(&[1; 32]), none.clone(), none, text("read"), not, card, facts])
+    };
+    let none = || NULL.to_vec();
     Book::new("document/member", "member body")
         .case("author", "ok", "a device enrols", &good(true, false))
         .case("member", "ok", "a member is made: it gets its tag key", &good(false, true))
         .case("both", "ok", "member and author in one entry", &full)
         .case("neither", "ok", "a delegation to someone known", &good(false, false))
+        .case("link", "ok", "its agree key, and what it is called", &link(none(), 1_216, "plans:/"))
+        .case("link without a label", "ok", "its maker said nothing", &link(none(), 1_216, ""))
+        .case("link with a card", "unknown", "nobody stands behind a link", &{
+            link(blob(&[11; 60]), 1_216, "")
+        })
+        .case("link with a short key", "limit", "1,215 bytes", &link(none(), 1_215, ""))
+        .case("link with a speech", "limit", "256 bytes of label", &{
+            link(none(), 1_216, &"l".repeat(256))
+        })
         .case("short principal", "limit", "32 bytes", &bent(0, blob(&[1; 31])))
         .case("no principal", "type", "whom else would it be for", &bent(0, NULL.to_vec()))
         .case("proof of two items", "limit", "device, instance, signature", &{

@@ -15,6 +15,7 @@ mod history;
 mod insider;
 mod leaks;
 mod linking;
+mod links;
 mod lists;
 mod paper;
 mod people;

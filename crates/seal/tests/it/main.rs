@@ -9,6 +9,7 @@ mod content;
 mod independent;
 mod make_content;
 mod make_keys;
+mod make_link;
 mod make_part;
 mod make_recovery;
 mod make_store;

@@ -1,12 +1,14 @@
 //! Every golden file of this crate's formats, against the code that reads them.
 
 use serde_json::Value;
+use strongroom_seal::cost::Cost;
 use strongroom_seal::epoch;
 use strongroom_seal::kem::AgreeSeed;
 use strongroom_seal::keys::{
     ChunkKey, Commitment, DeviceSecret, DocumentKey, EpochKey, Nonce, TagKey,
 };
 use strongroom_seal::keystore;
+use strongroom_seal::link::{Link, LinkError, LinkSalt, LinkSecret, link_principal};
 use strongroom_seal::manifest::{ContentReader, Manifest, ManifestError, Need};
 use strongroom_seal::padding::{Padding, Padme};
 use strongroom_seal::part::{self, Draft, Hedge, PartHeader};
@@ -76,6 +78,32 @@ fn manifest_name(error: ManifestError) -> String {
         ManifestError::Chunk(error) => chunk_name(error),
         other => panic!("not an error of reading: {other}"),
     }
+}
+
+fn link_name(error: LinkError) -> String {
+    match error {
+        LinkError::Length => "length",
+        LinkError::Form => "form",
+        LinkError::Flags => "flags",
+        other => panic!("not an error of reading: {other}"),
+    }
+    .to_owned()
+}
+
+fn link_keys(case: &Value) {
+    let secret = LinkSecret::from_secret_bytes(&array(case, "secret"));
+    let salted = LinkSalt { salt: array(case, "salt"), cost: Cost::FLOOR };
+    let key = match case["password"].as_str() {
+        None => secret.open(),
+        Some(password) => secret.open_with(password.as_bytes(), &salted).unwrap(),
+    };
+    let name = &case["name"];
+    assert_eq!(hex(&secret.id().0), case["id"], "{name}");
+    assert_eq!(hex(&*key.agree().to_secret_bytes()), case["agree"], "{name}");
+    assert_eq!(hex(&*key.member().to_secret_bytes()), case["member"], "{name}");
+    assert_eq!(hex(&*key.tag_key().to_secret_bytes()), case["tag"], "{name}");
+    let principal = link_principal(&key.agree().pair().public());
+    assert_eq!(hex(&principal.0), case["principal"], "{name}");
 }
 
 fn derivation(case: &Value) {
@@ -324,13 +352,18 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
             Ok(Vec::new())
         }
         "recovery record" => record(case),
+        "link" => Link::decode(&bytes(case)).map(|it| it.encode().to_vec()).map_err(link_name),
+        "link keys" => {
+            link_keys(case);
+            Ok(Vec::new())
+        }
         other => panic!("no decoder is called {other}"),
     }
 }
 
 /// Good and broken cases there must be at least. These numbers only grow.
-const COUNTS: [(&str, usize, usize); 9] = [
-    ("keys", 38, 0),
+const COUNTS: [(&str, usize, usize); 10] = [
+    ("keys", 43, 0),
     ("sealed-part", 6, 31),
     ("chunk", 14, 28),
     ("manifest", 7, 37),
@@ -339,6 +372,7 @@ const COUNTS: [(&str, usize, usize); 9] = [
     ("key-store", 1, 14),
     ("local-row", 1, 7),
     ("recovery", 7, 27),
+    ("link", 6, 7),
 ];
 
 #[test]

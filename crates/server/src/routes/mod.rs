@@ -16,6 +16,7 @@ mod chunks;
 mod drops;
 mod entries;
 mod frames;
+mod links;
 mod meta;
 mod openapi;
 mod pairings;
@@ -45,6 +46,12 @@ pub fn router(provider: Provider) -> Router {
         .route("/buckets/{bucket}/have", post(chunks::have))
         .route("/buckets/{bucket}/messages", post(drops::put))
         .route("/buckets/{bucket}/drop", put(drops::put_card).get(drops::card))
+        .route(
+            "/buckets/{bucket}/links/{link}",
+            put(links::put).get(links::read).delete(links::forget),
+        )
+        .route("/buckets/{bucket}/links/{link}/uses", get(links::uses))
+        .route("/open", get(links::page))
         .route("/records/{record}", put(records::put))
         .route("/records/{record}/read", post(records::read))
         .route("/pairings/{pairing}/{side}/{number}", put(pairings::put).get(pairings::read))

@@ -19,9 +19,10 @@ use strongroom_wire::limits::SESSION_OPEN_LEN_MAX;
 use strongroom_wire::problem::Problem;
 use strongroom_wire::session::{self, OpeningRequest, Session, session_end};
 
-use super::{CBOR, answer};
+use super::{CBOR, answer, to_the_end};
 use crate::body;
 use crate::gate::{one, peer_of, read_signature, unauthorized};
+use crate::links;
 use crate::provider::Provider;
 use crate::rates::network;
 use crate::refusal::{Answer, Member, Refusal};
@@ -67,6 +68,9 @@ pub async fn open(State(provider): State<Provider>, request: Request<Body>) -> A
     let grant = read_grant(&provider, &parts.headers, (now, changed)).await?;
     if grant.as_ref().is_some_and(|grant| grant.holder().is_some_and(|key| key != signed.key())) {
         return Err(unauthorized(&provider));
+    }
+    if let Some(grant) = &grant {
+        count_use(&provider, grant).await?;
     }
     let id = SessionId(random()?);
     let end = session_end(now, grant.as_deref());
@@ -164,8 +168,16 @@ async fn verify_chain(
     .map_err(|_| refuse())?;
     // A condition that cannot be kept must not be passed over.
     let caveats = grant.caveats();
-    let kept = caveats.uses.is_none() && caveats.policy.is_none() && caveats.area.is_none();
+    let kept = caveats.policy.is_none() && caveats.area.is_none();
     if kept { Ok(grant) } else { Err(Problem::Unsupported.into()) }
+}
+
+/// A counted link is good for so many openings. Spent, ended and unknown are one answer.
+async fn count_use(provider: &Provider, grant: &Arc<Grant>) -> Result<(), Refusal> {
+    let Some(bucket) = grant.target().bucket() else { return Ok(()) };
+    let (shared, grant) = (provider.clone(), grant.clone());
+    let counted = to_the_end(async move { links::spend(&shared, bucket, &grant).await });
+    if counted.await? { Ok(()) } else { Err(unauthorized(provider)) }
 }
 
 /// Also a chain that was verified before may have been revoked since.

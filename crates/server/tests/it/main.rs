@@ -12,6 +12,7 @@ mod drops;
 mod hostile;
 mod lifecycle;
 mod limits;
+mod links;
 mod lost;
 mod pairings;
 mod reading;

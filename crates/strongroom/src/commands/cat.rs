@@ -26,13 +26,15 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
     let vault = session.open()?;
     warn_withheld(session, &vault)?;
     // Content and a bar on one terminal would be garbled, so there is none; Ctrl-C works as ever.
+    to_stdout(|to| {
+        vault.cat(&args.from, args.version.as_deref(), to, &strongroom_client::progress::Quiet)
+    })
+}
+
+/// Runs what writes a content to standard output.
+pub fn to_stdout(write: impl FnOnce(&mut dyn Write) -> strongroom_client::Result<u64>) -> Outcome {
     let mut to = Watched { inner: io::stdout().lock(), failed: None };
-    let read = vault.cat(
-        &args.from,
-        args.version.as_deref(),
-        &mut to,
-        &strongroom_client::progress::Quiet,
-    );
+    let read = write(&mut to);
     // Whatever the library makes of it, a reader that went away is not an error worth words.
     if to.failed == Some(io::ErrorKind::BrokenPipe) {
         return Err(Failure::told(Exit::Pipe));

@@ -28,6 +28,9 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         for one in &members {
             let name = match (&one.name, one.you) {
                 (_, true) => "you".to_owned(),
+                _ if one.link.is_some() => {
+                    format!("link {}", out.name(one.link.as_deref().unwrap_or_default()))
+                }
                 (Some(name), _) => out.name(name).into_owned(),
                 (None, _) => "(no contact)".to_owned(),
             };

@@ -16,9 +16,11 @@ pub mod grants;
 pub mod history;
 pub mod id;
 pub mod init;
+pub mod link;
 pub mod lock;
 pub mod ls;
 pub mod mv;
+pub mod open;
 pub mod privacy;
 pub mod provider;
 pub mod put;
@@ -66,6 +68,8 @@ pub fn run(command: Command, session: &Session) -> Outcome {
         Command::Revoke(args) => revoke::run(&args, session),
         Command::Quarantine(args) => quarantine::run(args, session),
         Command::Drop(args) => drop::run(args, session),
+        Command::Link(args) => link::run(&args, session),
+        Command::Open(args) => open::run(&args, session),
         Command::Sync(args) => sync::run(&args, session),
         Command::Status(args) => status::run(&args, session),
         Command::Verify(args) => verify::run(&args, session),

@@ -11,6 +11,7 @@ mod drops;
 mod files;
 mod full;
 mod interrupts;
+mod links;
 mod names;
 mod prompts;
 mod provider;

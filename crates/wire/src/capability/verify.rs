@@ -166,6 +166,8 @@ pub struct Element {
     pub target: Target,
     /// Its conditions. A quota counts for this element and all below it.
     pub caveats: Caveats,
+    /// When it ends, seconds since 1970.
+    pub expires: u64,
 }
 
 /// One use of a counted link, opened with a fresh key.
@@ -206,6 +208,7 @@ impl Grant {
                 actions: claims.actions,
                 target: claims.target,
                 caveats: claims.caveats,
+                expires: claims.expires,
             });
             window.not_before = window.not_before.max(claims.not_before.unwrap_or(0));
             window.expires = window.expires.min(claims.expires);

@@ -25,6 +25,7 @@ mod make_clear;
 mod make_drop;
 mod make_entry;
 mod make_frame;
+mod make_link;
 mod make_session;
 mod recovery;
 mod requests;

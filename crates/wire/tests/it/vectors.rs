@@ -12,6 +12,7 @@ use strongroom_wire::drop_card::{DropCardError, check};
 use strongroom_wire::entry::{Entry, EntryError, Header, Kind};
 use strongroom_wire::frame::{FrameError, decode_all};
 use strongroom_wire::ids::{BucketId, EntryId, PublicKey};
+use strongroom_wire::link::{LinkRecord, LinkRecordError, LinkUses};
 use strongroom_wire::statement::{Received, StatementError};
 
 use crate::golden::{Outcome, bytes, run, unhex};
@@ -159,18 +160,26 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
         "have" => decode_have(&input).map(|chunks| encode_have(&chunks)).map_err(cbor),
         "record put" => RecordPut::decode(&input).map(|body| body.encode()).map_err(cbor),
         "records" => decode_records(&input).map(|all| encode_records(&all)).map_err(cbor),
+        "link record" => {
+            LinkRecord::decode(&input).map(|it| it.encode()).map_err(|error| match error {
+                LinkRecordError::Form(error) => cbor(error),
+                LinkRecordError::Capability => "capability".to_owned(),
+            })
+        }
+        "link uses" => LinkUses::decode(&input).map(|it| it.encode()).map_err(cbor),
         other => panic!("no decoder is called {other}"),
     }
 }
 
 /// Good and broken cases there must be at least. These numbers only grow.
-const COUNTS: [(&str, usize, usize); 6] = [
+const COUNTS: [(&str, usize, usize); 7] = [
     ("entry", 18, 74),
     ("clear", 22, 74),
     ("frame", 11, 35),
     ("chain", 7, 11),
     ("api", 11, 24),
     ("drop", 3, 19),
+    ("link-record", 4, 12),
 ];
 
 #[test]

@@ -1,0 +1,206 @@
+//! `link`. Comes in: what to share with whoever has an address, for how long, how often. Goes out:
+//! that address; what links there are; an end to one. Must not know: keys, who opens it.
+
+use std::path::PathBuf;
+
+use strongroom_client::{LinkOptions, Passphrase, report::LinkInfo};
+
+use crate::{
+    args, ask,
+    commands::grant::bucket_of,
+    exit::{Failure, Outcome},
+    out::Out,
+    qr,
+    session::Session,
+    show::{Table, size, time_or_never},
+};
+
+/// How long a link leads somewhere unless the person says otherwise.
+const DAYS_DEFAULT: &str = "30d";
+
+/// Share with whoever has an address, for a time
+#[derive(Debug, clap::Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true,
+    after_help = "Who has the link can read what it leads to, now and until it ends: send it only \
+                  to whom you\nmean. They need no account: `strongroom open LINK` opens it."
+)]
+pub struct Args {
+    #[command(subcommand)]
+    other: Option<Other>,
+    #[command(flatten)]
+    new: New,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Other {
+    /// List the links there are
+    Ls(Ls),
+    /// End a link
+    Revoke(Revoke),
+}
+
+#[derive(Debug, clap::Args)]
+struct New {
+    /// What to share: a bucket's label, or did:bkt:…
+    #[arg(value_name = "PLACE")]
+    place: Option<String>,
+    /// Until the end of that day, or for that long: 2027-01-31, 8h [default: 30d]
+    #[arg(long, value_name = "WHEN", value_parser = args::until)]
+    until: Option<u64>,
+    /// It can be opened so many times, and then no more
+    #[arg(long, value_name = "N")]
+    uses: Option<u64>,
+    /// Ask for a password, which whoever opens it has to type
+    #[arg(long)]
+    password: bool,
+    /// Take that password from FILE instead of asking
+    #[arg(long, value_name = "FILE")]
+    link_password_file: Option<PathBuf>,
+    /// What you and other members call it [default: the bucket's label]
+    #[arg(long, value_name = "LABEL", default_value = "")]
+    name: String,
+    /// Draw it as a QR code, too
+    #[arg(long)]
+    qr: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Ls {
+    /// Into this bucket only
+    bucket: Option<String>,
+    /// Print the links themselves
+    #[arg(long)]
+    show: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Revoke {
+    /// Its name, as `strongroom link ls` shows it, or the link itself
+    link: String,
+}
+
+pub fn run(args: &Args, session: &Session) -> Outcome {
+    match &args.other {
+        Some(Other::Ls(args)) => ls(args, session),
+        Some(Other::Revoke(args)) => revoke(args, session),
+        None => make(&args.new, session),
+    }
+}
+
+fn make(args: &New, session: &Session) -> Outcome {
+    let place = args.place.as_deref().ok_or_else(|| {
+        Failure::usage("say what to share").hint("strongroom link BUCKET, or strongroom link ls")
+    })?;
+    let until = match args.until {
+        Some(until) => until,
+        None => args::until(DAYS_DEFAULT).map_err(Failure::usage)?,
+    };
+    let vault = session.open()?;
+    let bucket = bucket_of(&vault, place)?;
+    let password = password(args)?;
+    let password = password.as_ref();
+    let options = LinkOptions { until, uses: args.uses, password, label: &args.name };
+    let made = vault.link(Some(&bucket), &options)?;
+    let link = made.link.clone().unwrap_or_default();
+    session.out.report(&made, |to| {
+        writeln!(to, "{link}")?;
+        if args.qr {
+            write!(to, "{}", qr::drawn(&link).unwrap_or_default())?;
+        }
+        let often = made.uses.map_or_else(String::new, |uses| format!(", {}", times(uses)));
+        let ends = time_or_never(made.until);
+        let bucket = session.out.name(&made.bucket);
+        writeln!(to, "  whoever has it may read {bucket} until {ends}{often}")?;
+        writeln!(to, "  to end it sooner: strongroom link revoke {}", short(&made))
+    })
+}
+
+fn times(uses: u64) -> String {
+    if uses == 1 { "once".to_owned() } else { format!("{uses} times") }
+}
+
+fn password(args: &New) -> Result<Option<Passphrase>, Failure> {
+    if let Some(path) = &args.link_password_file {
+        let secret = ask::secret_file(path, "the password file")?;
+        return Ok(Some(Passphrase::new(String::clone(&secret))));
+    }
+    if !args.password {
+        return Ok(None);
+    }
+    if !ask::somebody_is_there() {
+        return Err(Failure::usage("a password is needed, and there is no terminal to ask on")
+            .hint("name a file that holds one: --link-password-file FILE"));
+    }
+    let first = ask::passphrase("Password of the link: ")?;
+    if first.is_empty() {
+        return Err(Failure::usage("an empty password protects nothing"));
+    }
+    if !first.equals(&ask::passphrase("The same again: ")?) {
+        return Err(Failure::usage("the two passwords are not the same; nothing was made"));
+    }
+    Ok(Some(first))
+}
+
+/// Enough of a link's name to tell it from others.
+fn short(link: &LinkInfo) -> &str {
+    const LEN: usize = "prn:".len() + 10;
+    link.name.get(..LEN).unwrap_or(&link.name)
+}
+
+fn ls(args: &Ls, session: &Session) -> Outcome {
+    let vault = session.open()?;
+    let bucket = args.bucket.as_deref().map(|text| bucket_of(&vault, text)).transpose()?;
+    let links = vault.links(bucket.as_deref(), args.show)?;
+    let out = &session.out;
+    out.facts(&links, |to| {
+        let mut table = Table::new(&[]);
+        table.heading(["LINK", "CALLED", "INTO", "UNTIL", "OPENED"]);
+        for link in &links {
+            table.row([
+                short(link).to_owned(),
+                out.name(&link.label).into_owned(),
+                out.name(&link.bucket).into_owned(),
+                time_or_never(link.until),
+                opened(link),
+            ]);
+        }
+        write!(to, "{table}")?;
+        shown(to, out, &links)
+    })
+}
+
+fn shown(to: &mut dyn std::io::Write, out: &Out, links: &[LinkInfo]) -> std::io::Result<()> {
+    for link in links {
+        if let Some(text) = &link.link {
+            writeln!(to, "{}  {}", out.name(&link.label), text)?;
+        }
+    }
+    Ok(())
+}
+
+fn opened(link: &LinkInfo) -> String {
+    if link.kept == Some(false) {
+        return "not at its provider: revoke it".to_owned();
+    }
+    match (link.spent, link.uses) {
+        (Some(spent), Some(uses)) => format!("{spent} of {uses}"),
+        (None, Some(uses)) => format!("? of {uses}"),
+        (_, None) => "not counted".to_owned(),
+    }
+}
+
+fn revoke(args: &Revoke, session: &Session) -> Outcome {
+    let vault = session.open()?;
+    let removed = vault.revoke_link(&args.link)?;
+    session.out.report(&removed, |to| {
+        let bucket = session.out.name(&removed.bucket);
+        writeln!(to, "the link into {bucket} leads nowhere now; nothing had to be sealed again")?;
+        writeln!(to, "  written  {} entries, {}", removed.entries, size(removed.bytes))?;
+        if !removed.sent {
+            writeln!(to, "  not sent no provider answered; `strongroom sync` sends it")?;
+        }
+        Ok(())
+    })
+}
