@@ -1,5 +1,5 @@
-//! Fuzzes what strangers hand over with drops: what a message says (first byte 0), an address (1), a
-//! drop card (2), a provider's statement (3).
+//! Fuzzes what strangers hand over with drops: what a message says (first byte 0), an address (1),
+//! a drop card (2), a provider's statement (3).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! L1 · What a message says. Takes its parts and, where the sender signs, his device; gives the
+//! L2 · What a message says. Takes its parts and, where the sender signs, his device; gives the
 //! plaintext of its sealed part; and back, with what is proved of the sender. Must not know: the
 //! drop it went through, whether the reader knows the sender.
 //!

@@ -1,5 +1,5 @@
-//! Content of a message. Comes in: a reader. Goes out: what stands in the message, and its chunks at
-//! the provider. Must not know: who sends, what it is called.
+//! Content of a message. Comes in: a reader. Goes out: what stands in the message, and its chunks
+//! at the provider. Must not know: who sends, what it is called.
 
 use std::io::{ErrorKind as IoErrorKind, Read};
 

@@ -1,10 +1,10 @@
-//! Proof of delivery. Comes in: a provider's statement with what it is about. Goes out: a small JSON
-//! file that anybody can check, and what it proves. Must not know: what the message says; nobody but
-//! its readers does.
+//! Proof of delivery. Comes in: a provider's statement with what it is about. Goes out: a small
+//! JSON file that anybody can check, and what it proves. Must not know: what the message says;
+//! nobody but its readers does.
 //!
 //! The file holds the statement (a compact JWS), the provider's key as a JWK, and the message as it
-//! was sent, base64url. Any JOSE library verifies the first with the second; SHA-256 of the third is
-//! what the first says. docs/spec/drop.md, "Proof of delivery".
+//! was sent, base64url. Any JOSE library verifies the first with the second; SHA-256 of the third
+//! is what the first says. docs/spec/drop.md, "Proof of delivery".
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::Serialize;

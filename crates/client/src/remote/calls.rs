@@ -257,8 +257,8 @@ impl Session {
         Ok(answer.body)
     }
 
-    /// Puts one message into a drop, in a session of its author. Gives the provider's statement that
-    /// it has it, as it came: the caller checks it.
+    /// Puts one message into a drop, in a session of its author. Gives the provider's statement
+    /// that it has it, as it came: the caller checks it.
     pub async fn put_message(
         &self,
         bucket: BucketId,

@@ -1,5 +1,6 @@
 //! Drops of this vault's buckets. Comes in: names and terms. Goes out: addresses to hand on, and
-//! cards at providers that say what messages are sealed to. Must not know: terminals, what is put in.
+//! cards at providers that say what messages are sealed to.
+//! Must not know: terminals, what is put in.
 
 use strongroom_core::drops::{Address, Terms, card, make, name_of};
 use strongroom_core::granting::{Granter, take_out};
