@@ -81,12 +81,14 @@ fn pair(number: u64, leak: Leak) -> [Question; 2] {
     [Question { one: one.clone(), other: same, same: true }, Question { one, other, same: false }]
 }
 
-/// Bytes of a string that is compared: less than the shortest thing that could be anybody's.
-const LEN: usize = 12;
+/// Bytes of a string that is compared: as the shortest thing that could be anybody's.
+const LEN: usize = 16;
+/// Bytes of a string that belongs to the form.
+const FORM_LEN: usize = 8;
 
-/// Every string of [`LEN`] bytes, wherever it begins.
-fn strings(view: &View) -> HashSet<[u8; LEN]> {
-    let all = view.bytes.iter().flat_map(|bytes| bytes.windows(LEN));
+/// Every string of so many bytes, wherever it begins.
+fn strings<const N: usize>(view: &View) -> HashSet<[u8; N]> {
+    let all = view.bytes.iter().flat_map(|bytes| bytes.windows(N));
     all.map(|it| it.try_into().unwrap()).collect()
 }
 
@@ -99,37 +101,28 @@ fn best_bound(known: &[(usize, bool)]) -> usize {
     all[all.len() / 2]
 }
 
-/// Says *same* by how many strings both sides have, above a bound it learnt; those that any two
-/// strangers' buckets have do not count.
+/// Says *same* where both sides have a string of [`LEN`] bytes in which nothing is of the form: no
+/// [`FORM_LEN`] bytes of it are in the buckets of two strangers.
 struct Strings {
-    everybodys: HashSet<[u8; LEN]>,
-    bound: usize,
+    form: HashSet<[u8; FORM_LEN]>,
 }
 
 impl Strings {
-    /// Learns from pairs whose answers it knows.
+    /// Learns the form from pairs of strangers' buckets.
     fn learn(leak: Leak) -> Self {
-        let mut all = Self { everybodys: HashSet::new(), bound: 0 };
+        let mut form = HashSet::new();
         for number in 0..6 {
             let [_, strangers] = pair(1_000_000 + number, leak);
             let one = strings(&strangers.one);
-            all.everybodys.extend(strings(&strangers.other).intersection(&one));
+            form.extend(strings(&strangers.other).intersection(&one));
         }
-        let known = (0..3).flat_map(|number| pair(1_500_000 + number, leak));
-        let known: Vec<_> = known.map(|asked| (all.shared(&asked), asked.same)).collect();
-        // One thing of 16 bytes in common is five strings; fewer are form, met by chance.
-        all.bound = best_bound(&known).max(16 - LEN + 1);
-        all
-    }
-
-    fn shared(&self, asked: &Question) -> usize {
-        let one = strings(&asked.one);
-        let counts = |it: &&[u8; LEN]| one.contains(*it) && !self.everybodys.contains(*it);
-        strings(&asked.other).iter().filter(counts).count()
+        Self { form }
     }
 
     fn says_same(&self, asked: &Question) -> bool {
-        self.shared(asked) >= self.bound
+        let one = strings::<LEN>(&asked.one);
+        let formless = |it: &[u8; LEN]| it.windows(FORM_LEN).all(|part| !self.form.contains(part));
+        strings(&asked.other).iter().any(|it| one.contains(it) && formless(it))
     }
 }
 

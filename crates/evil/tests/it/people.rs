@@ -21,7 +21,6 @@ use strongroom_wire::chain::Verified;
 use strongroom_wire::clear::{Clear, Floors, References};
 use strongroom_wire::control::Control;
 use strongroom_wire::entry::{Entry, Kind};
-use strongroom_wire::http_signature::chain_field;
 use strongroom_wire::ids::{AuthorKey, DocumentTag, MemberTag, PrincipalId, Thumbprint};
 
 /// When it all begins, milliseconds since 1970.
@@ -237,10 +236,10 @@ impl<'a> Shared<'a> {
         self.view.bytes.push(bytes);
     }
 
-    /// A session is opened: the key, and the chain as a field of the request.
+    /// A session is opened: the key, and the chain, as bytes: its base64 says the same.
     fn heard(&mut self, author: &AuthorSigningKey, chain: &CapabilityChain, who: PrincipalId) {
         self.view.bytes.push(author.public().0.to_vec());
-        self.view.bytes.push(chain_field(chain).into_bytes());
+        self.view.bytes.push(chain.encode());
         self.view.seen_as.push((author.author(), self.founded.name_key.member_tag(who)));
     }
 
