@@ -8,6 +8,7 @@
 use strongroom_wire::cbor::CborError;
 
 use crate::put::journal::{JournalHead, JournalPiece};
+use crate::replica::alone::AloneRow;
 use crate::replica::checkpoints::{CheckpointRow, ForkRow, RecordRow};
 use crate::replica::rows::{
     BucketRecord, DocumentRow, Meta, NameRow, RemoteRecord, Row, SyncState, Tip, Totals,
@@ -21,7 +22,7 @@ use crate::vault::{
 type Again = fn(&[u8]) -> Result<Vec<u8>, CborError>;
 
 /// By the names golden files use.
-pub const ALL: [(&str, Again); 23] = [
+pub const ALL: [(&str, Again); 24] = [
     ("settings", |bytes| decode_settings(bytes).map(|label| encode_settings(&label))),
     ("bucket document", |bytes| BucketDocument::decode(bytes).map(|it| it.encode())),
     ("key log document", |bytes| StoredKeyLog::decode(bytes).map(|it| it.encode())),
@@ -29,6 +30,7 @@ pub const ALL: [(&str, Again); 23] = [
     ("key store content", |bytes| Secrets::decode(bytes).map(|it| it.encode().to_vec())),
     ("replica row", again::<Meta>),
     ("bucket row", again::<BucketRecord>),
+    ("document keys row", again::<AloneRow>),
     ("provider row", again::<RemoteRecord>),
     ("tip row", again::<Tip>),
     ("totals row", again::<Totals>),

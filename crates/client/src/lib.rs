@@ -51,8 +51,9 @@ pub use progress::{Progress, Quiet, Stage};
 pub use put::{PutOptions, Source};
 pub use report::*;
 pub use strongroom_core::granting::Rights;
+pub use strongroom_core::invitation::END as INVITATION_END;
 pub use strongroom_core::rotation::Limits as EpochLimits;
 pub use vault::{
-    CodeKind, GivenCode, LinkOptions, LinkText, OpenedLink, PairingPerson, Passphrase, Phrase,
-    Shown, ShownCode, Terms, Unlock, Vault,
+    CodeKind, DocumentShare, GivenCode, LinkOptions, LinkText, OpenedLink, PairingPerson,
+    Passphrase, Phrase, Shown, ShownCode, Terms, Unlock, Vault,
 };

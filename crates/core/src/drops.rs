@@ -110,6 +110,7 @@ pub fn make(
         capabilities: vec![capability.bytes().to_vec()],
         wrap: None,
         commitment: None,
+        open: Vec::new(),
     });
     let body = MemberBody {
         principal,

@@ -343,6 +343,7 @@ fn member_clear(carried: &[Capability]) -> Vec<u8> {
         capabilities: carried.iter().map(|one| one.bytes().to_vec()).collect(),
         wrap: None,
         commitment: None,
+        open: Vec::new(),
     })
     .encode()
 }

@@ -167,6 +167,7 @@ pub fn invite(
         wrap: Some(Box::new(wrapped)),
         // The same for both, so that a provider does not see which it is.
         commitment: Some(epoch.commitment().0),
+        open: Vec::new(),
     });
     let body = MemberBody {
         principal: grantee.principal,
@@ -233,6 +234,7 @@ pub fn succeed(
         capabilities: vec![capability.bytes().to_vec()],
         wrap: None,
         commitment: None,
+        open: Vec::new(),
     });
     let body = MemberBody {
         principal,

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use strongroom_seal::aead::OpenError;
-use strongroom_seal::keys::{Commitment, ContentKey, DocumentKey, EpochKey, Nonce};
+use strongroom_seal::keys::{Commitment, ContentKey, EpochKey, Nonce, VersionKey};
 use strongroom_seal::part::{self, PartHeader};
 use strongroom_seal::sealing::Sealing;
 use strongroom_seal::suite::{Floor, Suite, SuiteError};
@@ -17,9 +17,10 @@ use strongroom_wire::cbor::CborError;
 use strongroom_wire::chain::Verified;
 use strongroom_wire::clear::{Clear, Genesis};
 use strongroom_wire::entry::{Entry, Kind};
-use strongroom_wire::ids::{BucketId, DocumentTag, EntryId};
+use strongroom_wire::ids::{BucketId, EntryId};
 use zeroize::Zeroizing;
 
+use crate::alone::Alone;
 use crate::document::VersionBody;
 
 /// Why an entry does not open. One error for a wrong key and a changed byte.
@@ -81,12 +82,24 @@ pub struct Keyring {
     bucket: BucketId,
     birth: Option<Birth>,
     epochs: BTreeMap<EntryId, EpochKeys>,
+    /// For who holds one document and no epoch.
+    alone: Alone,
 }
 
 impl Keyring {
     /// An empty keyring. It opens nothing before [`Keyring::born`].
-    pub const fn new(bucket: BucketId) -> Self {
-        Self { bucket, birth: None, epochs: BTreeMap::new() }
+    pub fn new(bucket: BucketId) -> Self {
+        Self { bucket, birth: None, epochs: BTreeMap::new(), alone: Alone::default() }
+    }
+
+    /// The keys of one document, for who holds that alone.
+    pub const fn alone(&self) -> &Alone {
+        &self.alone
+    }
+
+    /// The same, for adding some. What opens with them is checked by the header's commitment.
+    pub const fn alone_mut(&mut self) -> &mut Alone {
+        &mut self.alone
     }
 
     /// Takes in the bucket's genesis: the one entry its id is the hash of.
@@ -161,30 +174,34 @@ impl Keyring {
         only.map(|(id, keys)| (id, &keys.content))
     }
 
-    fn document(
+    /// The key of an entry's sealed part. An epoch's is under its own key.
+    fn version_key(
         &self,
-        epoch: &EntryId,
-        document: DocumentTag,
-        generation: u32,
-    ) -> Result<DocumentKey, EntryOpenError> {
-        let content = self.content(epoch).ok_or(EntryOpenError::NoKey)?;
-        Ok(content.document(document, generation))
+        entry: &Verified<Entry>,
+        part: &PartHeader,
+    ) -> Result<VersionKey, EntryOpenError> {
+        let header = entry.header();
+        let epoch = if header.kind == Kind::Epoch { entry.id() } else { header.epoch };
+        let Some(content) = self.content(&epoch) else {
+            let held = self.alone.version_key(&part.nonce, &part.commitment);
+            return held.ok_or(EntryOpenError::NoKey);
+        };
+        Ok(content.document(header.document, header.generation).version(&part.nonce))
     }
 
-    /// Opens the sealed part of a verified entry. An epoch's sealed part is under its own key.
+    /// Opens the sealed part of a verified entry.
     pub fn open(&self, entry: &Verified<Entry>) -> Result<Zeroizing<Vec<u8>>, EntryOpenError> {
         let header = entry.header();
         let sealing = Sealing { suite: self.admit(header.suite)?, ..self.sealing()? };
-        let epoch = if header.kind == Kind::Epoch { entry.id() } else { header.epoch };
-        let key = self.document(&epoch, header.document, header.generation)?;
-        let sealed = entry.sealed_bytes().ok_or(EntryOpenError::Purged)?;
         let part = PartHeader {
             nonce: Nonce(header.nonce),
             commitment: Commitment(header.kc),
             sealed_len: header.sealed_len,
         };
+        let key = self.version_key(entry, &part)?;
+        let sealed = entry.sealed_bytes().ok_or(EntryOpenError::Purged)?;
         let aad = header.aad(blake3::hash(entry.clear()).as_bytes());
-        Ok(part::open(sealing, &key, &part, &aad, sealed)?)
+        Ok(part::open_version(sealing, &key, &part, &aad, sealed)?)
     }
 
     /// Opens a version.

@@ -9,6 +9,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+pub mod alone;
 pub mod card;
 pub mod checkpoint;
 pub mod contact;
@@ -16,6 +17,7 @@ pub mod document;
 pub mod drops;
 pub mod founding;
 pub mod granting;
+pub mod holding;
 pub mod invitation;
 pub mod joining;
 pub mod keylog;

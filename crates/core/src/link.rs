@@ -112,6 +112,7 @@ pub fn let_in(
         capabilities: vec![capability.bytes().to_vec()],
         wrap: Some(Box::new(wrap(place, epoch, &agree, &tag_key, rng)?)),
         commitment: Some(epoch.commitment().0),
+        open: Vec::new(),
     });
     let body = MemberBody {
         principal,

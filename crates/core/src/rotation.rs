@@ -214,6 +214,17 @@ pub struct Renewed {
     pub position: ChainPosition,
 }
 
+/// An epoch that something is about to be sealed under.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEpoch<'a> {
+    /// Its entry.
+    pub id: EntryId,
+    /// Its number.
+    pub n: u64,
+    /// Its key.
+    pub key: &'a EpochKey,
+}
+
 /// Seals a transaction under a new epoch, which is its first entry: one clock, one chain, one
 /// commit. See [`writer::seal_transaction`] for the rest.
 pub fn seal_renewing(
@@ -224,6 +235,18 @@ pub fn seal_renewing(
     now: u64,
     rng: &mut impl Rng,
 ) -> Result<Renewed, RotationError> {
+    seal_renewing_with(author, renewal, |_| Ok(planned.to_vec()), position, now, rng)
+}
+
+/// The same, where what is sealed depends on the epoch: keys for who holds a document alone.
+pub fn seal_renewing_with<E: From<RotationError>>(
+    author: &Author<'_>,
+    renewal: &Renewal<'_>,
+    plan: impl FnOnce(NewEpoch<'_>) -> Result<Vec<Planned>, E>,
+    position: ChainPosition,
+    now: u64,
+    rng: &mut impl Rng,
+) -> Result<Renewed, E> {
     let mut position = position.later(now);
     let key = EpochKey::generate(rng);
     let sealing = renewal.keyring.sealing().map_err(|_| RotationError::NoGenesis)?;
@@ -234,13 +257,23 @@ pub fn seal_renewing(
     let content = key.content(bucket);
     let under = Under { bucket, epoch: entry.id(), content: &content, sealing };
     let epoch = entry.id();
+    let planned = plan(NewEpoch { id: epoch, n: renewal.number()?, key: &key })?;
     let mut entries = vec![entry];
-    let (rest, position) = writer::seal_at(author, &under, planned, position, rng)?;
+    let sealed = writer::seal_at(author, &under, &planned, position, rng);
+    let (rest, position) = sealed.map_err(RotationError::from)?;
     entries.extend(rest);
     Ok(Renewed { entries, epoch, key, position })
 }
 
 impl Renewal<'_> {
+    /// The number of the epoch: 1 + the largest of those it follows.
+    fn number(&self) -> Result<u64, RotationError> {
+        let infos: BTreeMap<_, _> = self.control.epochs().collect();
+        let numbers = self.prev.iter().map(|id| infos.get(id).map(|info| info.n));
+        let largest = numbers.collect::<Option<Vec<_>>>().ok_or(RotationError::NoEpoch)?;
+        Ok(largest.into_iter().max().unwrap_or(0) + 1)
+    }
+
     fn seal(
         &self,
         author: &Author<'_>,
@@ -253,16 +286,13 @@ impl Renewal<'_> {
         if self.recipients.iter().any(|one| !members.contains(&one.tag)) {
             return Err(RotationError::NoMember);
         }
-        let infos: BTreeMap<_, _> = self.control.epochs().collect();
+        let n = self.number()?;
         let mut before = Vec::with_capacity(self.prev.len());
-        let mut largest = 0;
         for id in self.prev {
-            let info = infos.get(id).ok_or(RotationError::NoEpoch)?;
-            largest = largest.max(info.n);
             before.push((*id, self.keyring.epoch(id).ok_or(RotationError::NoEpoch)?));
         }
         let draft = EpochDraft {
-            n: largest + 1,
+            n,
             before: &before,
             recipients: self.recipients,
             key,

@@ -11,18 +11,17 @@
 //! its own, and the commitment in its derivation makes one key fit one plaintext whatever a caller
 //! does. `docs/spec/epoch.md`
 
-use strongroom_wire::clear::SEALED_KEY_LEN;
+use strongroom_wire::clear::{DOCUMENT_BACK_LEN, SEALED_KEY_LEN};
 use strongroom_wire::ids::{BucketId, EntryId};
 use strongroom_wire::limits::EPOCH_CHILDREN_MAX;
 
 use crate::aead::{self, OpenError, SealError};
-use crate::keys::{ChildKey, Commitment, DocumentHistoryKey, DocumentKey, EpochKey, HistoryKey};
+use crate::keys::{
+    ChildKey, Commitment, DocumentHistoryKey, DocumentKey, EpochKey, HistoryKey, Nonce,
+};
 use crate::rng::Rng;
 use crate::suite::Suite;
 use zeroize::Zeroizing;
-
-/// Bytes of a document's back slot: DK and the parent's BK, sealed.
-pub const DOCUMENT_BACK_LEN: usize = 80;
 
 /// In place of a BK where a document has no parent.
 const NO_HISTORY: [u8; 32] = [0; 32];
@@ -123,43 +122,45 @@ pub fn seal_document_open(
     aead::seal_key(suite, history.open(version), key.expose())
 }
 
-/// Opens what [`seal_document_open`] left. `commitment` is commit(DK).
+/// Opens what [`seal_document_open`] left. `nonce` and `kc` are those of the version's header: DK
+/// must make the key that the version commits to.
 pub fn open_document(
     suite: Suite,
     history: &DocumentHistoryKey,
     version: EntryId,
-    commitment: Commitment,
+    nonce: &Nonce,
+    kc: Commitment,
     slot: &[u8; SEALED_KEY_LEN],
 ) -> Result<DocumentKey, OpenError> {
     let bytes = aead::open_key(suite, &history.open(version), slot)?;
     let key = DocumentKey::from_secret_bytes(&bytes);
-    if key.commitment().matches(&commitment) { Ok(key) } else { Err(OpenError) }
+    if key.version(nonce).commitment().matches(&kc) { Ok(key) } else { Err(OpenError) }
 }
 
 /// Leaves DK, and the BK the document had at one parent, for a holder of the new BK: stands in the
-/// first version under a new (epoch, generation). `before` is `None` where there is no parent.
+/// first version under a new (epoch, generation). `before` is that parent with its BK, or `None`
+/// where there is no parent; so one key never seals two plaintexts.
 pub fn seal_document_back(
     suite: Suite,
     history: &DocumentHistoryKey,
-    parent: EntryId,
     key: &DocumentKey,
-    before: Option<&DocumentHistoryKey>,
+    before: Option<(EntryId, &DocumentHistoryKey)>,
 ) -> Result<[u8; DOCUMENT_BACK_LEN], SealError> {
     let mut buffer = Zeroizing::new(Vec::with_capacity(DOCUMENT_BACK_LEN));
     buffer.extend_from_slice(key.expose());
-    buffer.extend_from_slice(before.map_or(&NO_HISTORY, |bk| bk.expose()));
+    buffer.extend_from_slice(before.map_or(&NO_HISTORY, |(_, bk)| bk.expose()));
+    let parent = before.map_or(EntryId::ZERO, |(parent, _)| parent);
     aead::seal_once(suite, history.back(parent), b"", &mut buffer)?;
     buffer.first_chunk().copied().ok_or(SealError::Cipher)
 }
 
-/// Opens what [`seal_document_back`] left. `commitment` is commit(DK); `before` is commit(BK) at
-/// the parent, or `None` where there is no parent.
+/// Opens what [`seal_document_back`] left. `commitment` is commit(DK); `parent` is zero where there
+/// is none. BK of the parent is what a member says it is; what it opens is checked by itself.
 pub fn open_document_back(
     suite: Suite,
     history: &DocumentHistoryKey,
     parent: EntryId,
     commitment: Commitment,
-    before: Option<Commitment>,
     slot: &[u8; DOCUMENT_BACK_LEN],
 ) -> Result<(DocumentKey, Option<DocumentHistoryKey>), OpenError> {
     let mut plain = Zeroizing::new(slot.to_vec());
@@ -167,14 +168,11 @@ pub fn open_document_back(
     let (key, rest) = plain.split_first_chunk::<32>().ok_or(OpenError)?;
     let rest = rest.first_chunk::<32>().ok_or(OpenError)?;
     let key = DocumentKey::from_secret_bytes(key);
-    if !key.commitment().matches(&commitment) {
+    if !key.commitment().matches(&commitment) || aead::all_zero(rest) != parent.is_zero() {
         return Err(OpenError);
     }
-    let Some(committed) = before else {
-        return if aead::all_zero(rest) { Ok((key, None)) } else { Err(OpenError) };
-    };
-    let found = DocumentHistoryKey::from_secret_bytes(rest);
-    if found.commitment().matches(&committed) { Ok((key, Some(found))) } else { Err(OpenError) }
+    let before = (!parent.is_zero()).then(|| DocumentHistoryKey::from_secret_bytes(rest));
+    Ok((key, before))
 }
 
 #[cfg(test)]
@@ -259,33 +257,46 @@ mod tests {
         let (old, new) = (EpochKey::generate(&mut rng), EpochKey::generate(&mut rng));
         let before = old.history(BUCKET).document(tag, 0);
         let (dk, bk) = (new.content(BUCKET).document(tag, 1), new.history(BUCKET).document(tag, 1));
-        let committed = (dk.commitment(), Some(before.commitment()));
-        let slot = seal_document_back(SUITE, &bk, parent, &dk, Some(&before)).unwrap();
-        let open =
-            |slot: &[u8; 80], dk, before| open_document_back(SUITE, &bk, parent, dk, before, slot);
-        let (found, Some(found_before)) = open(&slot, committed.0, committed.1).unwrap() else {
+        let slot = seal_document_back(SUITE, &bk, &dk, Some((parent, &before))).unwrap();
+        let open = |slot: &[u8; 80], parent, dk| open_document_back(SUITE, &bk, parent, dk, slot);
+        let (found, Some(found_before)) = open(&slot, parent, dk.commitment()).unwrap() else {
             panic!("there is a parent");
         };
         assert_eq!(found.to_secret_bytes(), dk.to_secret_bytes());
         assert_eq!(found_before.to_secret_bytes(), before.to_secret_bytes());
-        assert!(open(&slot, Commitment([0; 32]), committed.1).is_err());
-        assert!(open(&slot, committed.0, Some(Commitment([0; 32]))).is_err());
-        assert!(open(&slot, committed.0, None).is_err(), "a parent where none is due");
+        assert!(open(&slot, parent, Commitment([0; 32])).is_err());
+        assert!(open(&slot, EntryId::ZERO, dk.commitment()).is_err(), "of another parent");
         for at in 0..80 {
             let mut bad = slot;
             bad[at] ^= 1;
-            assert!(open(&bad, committed.0, committed.1).is_err(), "byte {at}");
+            assert!(open(&bad, parent, dk.commitment()).is_err(), "byte {at}");
         }
-        let first = seal_document_back(SUITE, &bk, EntryId::ZERO, &dk, None).unwrap();
-        let opened =
-            open_document_back(SUITE, &bk, EntryId::ZERO, dk.commitment(), None, &first).unwrap();
-        assert!(opened.1.is_none());
+        let first = seal_document_back(SUITE, &bk, &dk, None).unwrap();
+        assert!(open(&first, EntryId::ZERO, dk.commitment()).unwrap().1.is_none());
+        assert!(open(&first, parent, dk.commitment()).is_err());
+    }
 
-        let slot = seal_document_open(SUITE, &bk, parent, &dk).unwrap();
-        let found = open_document(SUITE, &bk, parent, dk.commitment(), &slot).unwrap();
+    #[test]
+    fn a_slot_for_one_version_gives_the_key_that_version_commits_to_or_none() {
+        let mut rng = DangerSeeded::new(6);
+        let tag = strongroom_wire::ids::DocumentTag([3; 16]);
+        let epoch = EpochKey::generate(&mut rng);
+        let bk = epoch.history(BUCKET).document(tag, 0);
+        let dk = epoch.content(BUCKET).document(tag, 0);
+        let (version, nonce) = (EntryId([7; 32]), Nonce([8; 32]));
+        let kc = dk.version(&nonce).commitment();
+        let slot = seal_document_open(SUITE, &bk, version, &dk).unwrap();
+        let open = |version, nonce: &Nonce, kc, slot: &[u8; 48]| {
+            open_document(SUITE, &bk, version, nonce, kc, slot)
+        };
+        let found = open(version, &nonce, kc, &slot).unwrap();
         assert_eq!(found.to_secret_bytes(), dk.to_secret_bytes());
-        assert!(open_document(SUITE, &bk, EntryId::ZERO, dk.commitment(), &slot).is_err());
-        assert!(open_document(SUITE, &bk, parent, Commitment([0; 32]), &slot).is_err());
+        assert!(open(EntryId::ZERO, &nonce, kc, &slot).is_err());
+        assert!(open(version, &Nonce([9; 32]), kc, &slot).is_err());
+        assert!(open(version, &nonce, Commitment([0; 32]), &slot).is_err());
+        let other = epoch.content(BUCKET).document(tag, 1);
+        let forged = seal_document_open(SUITE, &bk, version, &other).unwrap();
+        assert!(open(version, &nonce, kc, &forged).is_err(), "well sealed, and another key");
     }
 
     #[test]

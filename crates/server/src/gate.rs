@@ -11,6 +11,7 @@ use axum::extract::FromRequest;
 use http::request::Parts;
 use http::{HeaderMap, Request};
 use strongroom_wire::capability::{Action, Grant, Target};
+use strongroom_wire::frame::Area;
 use strongroom_wire::http_signature::{
     BodyCheck, CAPABILITY_FIELD, CAPABILITY_HASH_FIELD, CONTENT_DIGEST_FIELD, CapabilityField,
     RequestParts, SIGNATURE_FIELD, SIGNATURE_INPUT_FIELD, Signed, parse,
@@ -85,9 +86,20 @@ impl Call {
         if allowed { Ok(vault) } else { Err(Problem::Forbidden.into()) }
     }
 
-    /// The bucket, for one of these actions. A session whose chain was revoked ends here, before
-    /// anything is read.
+    /// The bucket, for one of these actions on the whole of it.
     pub async fn bucket(&self, id: BucketId, actions: &[Action]) -> Result<Arc<Bucket>, Refusal> {
+        let (bucket, area) = self.part(id, actions).await?;
+        if area == Area::Bucket { Ok(bucket) } else { Err(Problem::Forbidden.into()) }
+    }
+
+    /// The bucket, for one of these actions on the part of it that the chain is about: who asks for
+    /// it must look at nothing else. A session whose chain was revoked ends here, before anything
+    /// is read.
+    pub async fn part(
+        &self,
+        id: BucketId,
+        actions: &[Action],
+    ) -> Result<(Arc<Bucket>, Area), Refusal> {
         let grant = self.grant()?;
         let target = grant.target();
         if target.bucket() != Some(id) {
@@ -105,7 +117,8 @@ impl Call {
         let may = |action: &Action| {
             grant.allows(*action, target) && (!pull_only || *action == Action::Pull)
         };
-        if actions.iter().any(may) { Ok(bucket) } else { Err(Problem::Forbidden.into()) }
+        let area = Area::of(target).ok_or(Problem::Forbidden)?;
+        if actions.iter().any(may) { Ok((bucket, area)) } else { Err(Problem::Forbidden.into()) }
     }
 }
 

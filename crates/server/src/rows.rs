@@ -92,6 +92,16 @@ pub fn document(bucket: BucketId, document: DocumentTag) -> Vec<u8> {
     key(b'd', &[&bucket.0, &document.0])
 }
 
+/// `j` bucket, document, arrival number → [`Version`]: what is about this document.
+pub fn version(bucket: BucketId, document: DocumentTag, number: u64) -> Vec<u8> {
+    key(b'j', &[&bucket.0, &document.0, &number.to_be_bytes()])
+}
+
+/// The number of a [`version`] key.
+pub fn number_of_version(key: &[u8]) -> Option<u64> {
+    key.get(49..)?.try_into().ok().map(u64::from_be_bytes)
+}
+
 /// `c` bucket, chunk → [`ChunkRow`].
 pub fn chunk(bucket: BucketId, chunk: ChunkId) -> Vec<u8> {
     key(b'c', &[&bucket.0, &chunk.0])
@@ -347,6 +357,28 @@ impl Place {
         let (number, hlc) = bytes.split_first_chunk::<8>()?;
         let hlc = Hlc(u64::from_be_bytes(hlc.try_into().ok()?));
         Some(Self { number: u64::from_be_bytes(*number), hlc })
+    }
+}
+
+/// One entry about a document, as comparing sets needs it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Version {
+    /// Its clock.
+    pub hlc: Hlc,
+    /// The entry.
+    pub id: EntryId,
+}
+
+impl Version {
+    /// The row's value: u64, then the id.
+    pub fn encode(&self) -> Vec<u8> {
+        [&self.hlc.0.to_be_bytes()[..], &self.id.0].concat()
+    }
+
+    /// Reads the row's value.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (hlc, id) = bytes.split_first_chunk::<8>()?;
+        Some(Self { hlc: Hlc(u64::from_be_bytes(*hlc)), id: EntryId(id.try_into().ok()?) })
     }
 }
 

@@ -170,6 +170,60 @@ pub fn authenticate_signed(
     Ok(order.iter().filter_map(|author| sorted.get_mut(author)?.next()).map(Verified).collect())
 }
 
+/// The same for a part of a bucket: of each author there may be gaps. Every entry is signed, or is
+/// followed by the very next of its author, which is authentic; and it comes after the tip. What is
+/// left out cannot be told from what was never asked for, so this is for who may read a part only.
+pub fn authenticate_sparse(
+    bucket: BucketId,
+    entries: Vec<Entry>,
+    tip: impl Fn(&AuthorKey) -> Option<Tip>,
+) -> Result<Vec<Verified<Entry>>, ChainError> {
+    let mut runs: BTreeMap<AuthorKey, Vec<&Entry>> = BTreeMap::new();
+    for entry in &entries {
+        let elsewhere = entry.bucket() != bucket;
+        if elsewhere {
+            return Err(ChainError { entry: entry.id(), reason: ChainFault::Bucket });
+        }
+        runs.entry(entry.header().author).or_default().push(entry);
+    }
+    for (author, mut run) in runs {
+        run.sort_by_key(|entry| (entry.header().seq, entry.id()));
+        check_sparse(&run, tip(&author))?;
+    }
+    Ok(entries.into_iter().map(Verified).collect())
+}
+
+/// One author's entries, ascending: each after the tip, and covered by a signature.
+fn check_sparse(run: &[&Entry], tip: Option<Tip>) -> Result<(), ChainError> {
+    let mut before = tip;
+    let mut clock = None;
+    for entry in run {
+        let header = entry.header();
+        let fail = |reason| Err(ChainError { entry: entry.id(), reason });
+        match before {
+            Some(tip) if header.seq <= tip.seq => return fail(ChainFault::Fork),
+            Some(tip) if header.seq == tip.seq + 1 && header.prev != tip.id => {
+                return fail(ChainFault::Fork);
+            }
+            _ => {}
+        }
+        if clock.is_some_and(|clock| header.hlc < clock) {
+            return fail(ChainFault::Clock);
+        }
+        clock = Some(header.hlc);
+        before = Some(Tip { seq: header.seq, id: entry.id() });
+    }
+    // From the end: a good signature covers what its entry names, and what that names.
+    let mut covered = EntryId::ZERO;
+    for entry in run.iter().rev() {
+        if entry.id() != covered && !signature_holds(entry) {
+            return Err(ChainError { entry: entry.id(), reason: ChainFault::Unsigned });
+        }
+        covered = entry.header().prev;
+    }
+    Ok(())
+}
+
 /// One author's run, ascending: unbroken from the tip, and signed at its end.
 fn check_run(run: &[Entry], signed: &Signed, tip: Option<Tip>) -> Result<(), ChainError> {
     let mut before = tip;

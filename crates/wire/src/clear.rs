@@ -4,16 +4,17 @@
 //! Bytes: docs/spec/entry.md, "Clear parts". Golden files: vectors/clear/.
 
 mod message;
+mod version;
 
 pub use message::Message;
+pub use version::{DOCUMENT_BACK_LEN, DocumentKeys, References, Version};
 
 use crate::cbor::{CborError, Reader, Writer, strictly_ascending};
 use crate::entry::Kind;
 use crate::ids::{AuthorKey, CapabilityId, ChunkId, DocumentTag, EntryId, MemberTag, PublicKey};
 use crate::limits::{
-    BATCH_ENTRIES_MAX, CAPABILITY_LEN_MAX, CHAIN_LEN_MAX, CUTOFFS_MAX, EPOCH_CHILDREN_MAX,
-    EPOCH_PREV_MAX, EPOCH_WRAPS_MAX, REFERENCE_LISTS_MAX, REFERENCES_INLINE_MAX,
-    REVOKE_TARGETS_MAX, SUITE_MAX,
+    BATCH_ENTRIES_MAX, CAPABILITY_LEN_MAX, CHAIN_LEN_MAX, CUTOFFS_MAX, DOCUMENT_OPEN_MAX,
+    EPOCH_CHILDREN_MAX, EPOCH_PREV_MAX, EPOCH_WRAPS_MAX, REVOKE_TARGETS_MAX, SUITE_MAX,
 };
 
 /// Bytes of a wrap: tag 16 ‖ X-Wing enc 1,120 ‖ sealed key 48.
@@ -221,6 +222,9 @@ pub struct Member {
     pub wrap: Option<Box<[u8; WRAP_LEN]>>,
     /// Commitment to the key in `wrap`.
     pub commitment: Option<[u8; 32]>,
+    /// Where `wrap` holds one document's history key: its document keys until now, sealed under
+    /// that.
+    pub open: Vec<[u8; SEALED_KEY_LEN]>,
 }
 
 /// What a revoke takes out.
@@ -249,34 +253,13 @@ pub struct Revoke {
     pub cutoffs: Vec<(AuthorKey, u64, EntryId)>,
 }
 
-/// The chunks a version needs, so that a provider keeps them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum References {
-    /// Up to 16 chunks, ascending.
-    Chunks(Vec<ChunkId>),
-    /// Reference lists: objects of ascending chunk ids, stored like chunks.
-    Lists(Vec<ChunkId>),
-}
-
-impl References {
-    /// No chunks: the content stands in the sealed part.
-    pub const NONE: Self = Self::Chunks(Vec::new());
-
-    /// The ids named directly, chunks or lists.
-    pub fn direct(&self) -> &[ChunkId] {
-        match self {
-            Self::Chunks(ids) | Self::Lists(ids) => ids,
-        }
-    }
-}
-
 /// A clear part by kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Clear {
     /// Founds a bucket.
     Genesis(Genesis),
     /// One state of a document.
-    Version(References),
+    Version(Version),
     /// A new bucket key.
     Epoch(Epoch),
     /// A member.
@@ -302,12 +285,17 @@ pub enum Clear {
 }
 
 impl Clear {
+    /// That of a version of a document which nobody holds alone.
+    pub const fn version(references: References) -> Self {
+        Self::Version(Version { references, keys: None })
+    }
+
     /// The canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::new();
         match self {
             Self::Genesis(genesis) => genesis.write(&mut w),
-            Self::Version(references) => references.write(&mut w),
+            Self::Version(version) => version.write(&mut w),
             Self::Epoch(epoch) => epoch.write(&mut w),
             Self::Member(member) => member.write(&mut w),
             Self::Revoke(revoke) => revoke.write(&mut w),
@@ -338,7 +326,7 @@ impl Clear {
         let mut r = Reader::new(bytes);
         let clear = match kind {
             Kind::Genesis => Self::Genesis(Genesis::read(&mut r)?),
-            Kind::Version => Self::Version(References::read(&mut r)?),
+            Kind::Version => Self::Version(Version::read(&mut r)?),
             Kind::Epoch => Self::Epoch(Epoch::read(&mut r)?),
             Kind::Member => Self::Member(Member::read(&mut r)?),
             Kind::Revoke => Self::Revoke(Revoke::read(&mut r)?),
@@ -462,7 +450,7 @@ impl Epoch {
 
 impl Member {
     fn write(&self, w: &mut Writer) {
-        w.array(3).array(self.capabilities.len());
+        w.array(4).array(self.capabilities.len());
         for capability in &self.capabilities {
             w.bytes(capability);
         }
@@ -472,10 +460,11 @@ impl Member {
         w.option(self.commitment, |w, commitment| {
             w.bytes(&commitment);
         });
+        write_blobs(w, &self.open);
     }
 
     fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
-        r.array_exact(3)?;
+        r.array_exact(4)?;
         let count = r.array(CHAIN_LEN_MAX)?;
         if !(1..=2).contains(&count) {
             return Err(CborError::Limit);
@@ -485,8 +474,10 @@ impl Member {
             .collect::<Result<Vec<_>, _>>()?;
         let wrap = r.option(|r| r.bytes_exact().map(Box::new))?;
         let commitment = r.option(Reader::bytes_exact)?;
-        if wrap.is_some() == commitment.is_some() {
-            Ok(Self { capabilities, wrap, commitment })
+        let open = read_blobs(r, DOCUMENT_OPEN_MAX)?;
+        let promised = wrap.is_some() == commitment.is_some();
+        if promised && (open.is_empty() || wrap.is_some()) {
+            Ok(Self { capabilities, wrap, commitment, open })
         } else {
             Err(CborError::Limit)
         }
@@ -548,40 +539,5 @@ impl Revoke {
             return Err(CborError::Order);
         }
         Ok(Self { targets, cutoffs })
-    }
-}
-
-impl References {
-    fn write(&self, w: &mut Writer) {
-        let form = u64::from(matches!(self, Self::Lists(_)));
-        w.array(2).uint(form).array(self.direct().len());
-        for id in self.direct() {
-            w.bytes(&id.0);
-        }
-    }
-
-    fn read(r: &mut Reader<'_>) -> Result<Self, CborError> {
-        r.array_exact(2)?;
-        match r.uint()? {
-            0 => read_list(r, REFERENCES_INLINE_MAX, ChunkId).map(Self::Chunks),
-            1 => {
-                // Lists ascend across their borders, so their own ids need no order; but none may
-                // stand twice, and no list at all has one form only: no chunks.
-                let count = r.array(REFERENCE_LISTS_MAX)?;
-                let lists = (0..count)
-                    .map(|_| r.bytes_exact().map(ChunkId))
-                    .collect::<Result<Vec<_>, _>>()?;
-                let doubled = lists
-                    .iter()
-                    .enumerate()
-                    .any(|(at, id)| lists.iter().skip(at + 1).any(|o| o == id));
-                match (lists.is_empty(), doubled) {
-                    (true, _) => Err(CborError::Limit),
-                    (_, true) => Err(CborError::Order),
-                    _ => Ok(Self::Lists(lists)),
-                }
-            }
-            _ => Err(CborError::Unknown),
-        }
     }
 }

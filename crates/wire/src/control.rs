@@ -9,6 +9,8 @@
 mod closings;
 mod drops;
 
+mod parts;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use drops::{DROP_ACTIONS, Drop, makes_drop};

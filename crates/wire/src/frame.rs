@@ -5,9 +5,10 @@
 //! one request body and one answer; the provider keeps no state between them: the device sends its
 //! cursor back. Bytes: docs/spec/replication.md. Golden files: vectors/frame/.
 
+use crate::capability::Target;
 use crate::cbor::{CborError, Reader, Writer, strictly_ascending};
-use crate::entry::{Entry, EntryError};
-use crate::ids::{ChunkId, DocumentTag};
+use crate::entry::{Entry, EntryError, Header};
+use crate::ids::{BucketId, ChunkId, DocumentTag, EntryId};
 use crate::limits::{
     BATCH_ENTRIES_MAX, CHUNK_SEALED_LEN, FRAME_LEN_MAX, FRAMES_MAX, LOST_CHUNKS_MAX,
 };
@@ -28,6 +29,41 @@ pub enum Area {
     Bucket,
     /// One document, with the control log.
     Document(DocumentTag),
+    /// One version of one document, with the control log.
+    Version(DocumentTag, EntryId),
+}
+
+impl Area {
+    /// What a capability must be about to pull it.
+    pub const fn target(self, bucket: BucketId) -> Target {
+        match self {
+            Self::Bucket => Target::Bucket(bucket),
+            Self::Document(tag) => Target::Document(bucket, tag),
+            Self::Version(tag, id) => Target::Version(bucket, tag, id),
+        }
+    }
+
+    /// The most that a capability about this lets pull; `None`: it is not about a bucket.
+    pub const fn of(target: &Target) -> Option<Self> {
+        match target {
+            Target::Bucket(_) => Some(Self::Bucket),
+            Target::Document(_, tag) => Some(Self::Document(*tag)),
+            Target::Version(_, tag, id) => Some(Self::Version(*tag, *id)),
+            Target::Vault(_) => None,
+        }
+    }
+
+    /// Whether an entry lies in it. One document comes with the control log: without it nobody
+    /// could judge the document.
+    pub fn contains(self, header: &Header, id: &EntryId) -> bool {
+        let document = header.document;
+        match self {
+            Self::Bucket => true,
+            _ if header.kind.is_control() => true,
+            Self::Document(tag) => document == tag,
+            Self::Version(tag, version) => document == tag && *id == version,
+        }
+    }
 }
 
 /// One frame.
@@ -96,6 +132,9 @@ const WANT: u64 = 6;
 const CHUNK: u64 = 7;
 const DONE: u64 = 9;
 const LOST: u64 = 11;
+
+/// Bytes of an area: a document tag and an entry id.
+const AREA_LEN_MAX: usize = 48;
 
 /// Why bytes are not a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -182,6 +221,7 @@ impl Frame {
                 match area {
                     Area::Bucket => w.null(),
                     Area::Document(tag) => w.bytes(&tag.0),
+                    Area::Version(tag, id) => w.bytes(&[&tag.0[..], &id.0].concat()),
                 };
                 write_cursor(&mut w, *cursor);
             }
@@ -236,8 +276,7 @@ impl Frame {
                 Self::Hello { formats, salt: r.bytes_exact()? }
             }
             (SINCE, 3) => {
-                let tag = r.option(Reader::bytes_exact)?;
-                let area = tag.map_or(Area::Bucket, |tag| Area::Document(DocumentTag(tag)));
+                let area = r.option(read_area)?.unwrap_or(Area::Bucket);
                 Self::Since { area, cursor: read_cursor(&mut r)? }
             }
             (CURSOR, 3) => Self::CursorIs { cursor: read_cursor(&mut r)?, more: r.bool()? },
@@ -266,6 +305,17 @@ impl Frame {
         r.end()?;
         Ok(frame)
     }
+}
+
+fn read_area(r: &mut Reader<'_>) -> Result<Area, CborError> {
+    let bytes = r.bytes(AREA_LEN_MAX)?;
+    let (tag, version) = bytes.split_first_chunk().ok_or(CborError::Limit)?;
+    let tag = DocumentTag(*tag);
+    if version.is_empty() {
+        return Ok(Area::Document(tag));
+    }
+    let id = version.try_into().map_err(|_| CborError::Limit)?;
+    Ok(Area::Version(tag, EntryId(id)))
 }
 
 fn read_lost(r: &mut Reader<'_>) -> Result<Vec<ChunkId>, CborError> {

@@ -72,6 +72,10 @@ pub const EPOCH_ENTRIES: u64 = 10_000;
 /// Child slots in one epoch.
 pub const EPOCH_CHILDREN_MAX: usize = 1_024;
 
+/// Document keys that come with the grant of one document: one an epoch and generation it was
+/// written under. Above it a grant takes more than 48 KiB; the oldest are left out.
+pub const DOCUMENT_OPEN_MAX: usize = 1_024;
+
 /// Chunk ids that stand directly in a clear part; more go into reference lists.
 pub const REFERENCES_INLINE_MAX: usize = 16;
 

@@ -12,8 +12,9 @@ use strongroom_core::checkpoint::Checkpoint;
 use strongroom_core::document::{DocumentType, Metadata};
 use strongroom_core::tree::{Rank, cut_of};
 use strongroom_store::Batch;
+use strongroom_wire::capability::Capability;
 use strongroom_wire::chain::{Tip as AuthorTip, Verified};
-use strongroom_wire::clear::Clear;
+use strongroom_wire::clear::{Clear, Version};
 use strongroom_wire::control::makes_drop;
 use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::ids::{AuthorKey, DocumentTag, EntryId};
@@ -204,6 +205,9 @@ impl<'a> Intake<'a> {
         self.authors.insert(header.author, AuthorTip { seq: header.seq, id: entry.id() });
         if header.kind.is_control() {
             self.batch.put(keys::control(b, no), Vec::new());
+            for tag in granted_by(&entry) {
+                self.batch.put(keys::granted(b, tag), Vec::new());
+            }
         }
         self.note_drops(&entry, no)?;
         if matches!(header.kind, Kind::Version | Kind::Tombstone) {
@@ -318,7 +322,9 @@ impl<'a> Intake<'a> {
             self.totals.first = millis;
         }
         self.totals.last = self.totals.last.max(millis);
-        if let Ok(Clear::Version(references)) = Clear::decode(entry.header().kind, entry.clear()) {
+        if let Ok(Clear::Version(Version { references, .. })) =
+            Clear::decode(entry.header().kind, entry.clear())
+        {
             self.totals.chunks += references.direct().len() as u64;
         }
     }
@@ -568,6 +574,15 @@ impl<'a> Intake<'a> {
             (self.totals.content_bytes + bytes_after).saturating_sub(bytes_before);
         replica.put(&mut self.batch, keys::document(b, tag), after)
     }
+}
+
+/// Documents that a control entry grants alone.
+fn granted_by(entry: &Entry) -> Vec<DocumentTag> {
+    let Ok(Clear::Member(member)) = Clear::decode(entry.header().kind, entry.clear()) else {
+        return Vec::new();
+    };
+    let carried = member.capabilities.iter().filter_map(|it| Capability::decode(it).ok());
+    carried.filter_map(|it| it.claims().target.document()).collect()
 }
 
 /// What a document counts: itself, if it is listed, and its bytes.

@@ -6,6 +6,7 @@
 
 use strongroom_seal::local::LocalKey;
 use strongroom_wire::entry::Hlc;
+use strongroom_wire::frame::Area;
 use strongroom_wire::ids::{AuthorKey, BucketId, ChunkId, DocumentTag, EntryId};
 
 use crate::error::Result;
@@ -46,6 +47,14 @@ pub const NOTICES: &[u8] = b"W";
 /// Record of a bucket.
 pub fn bucket(id: BucketId) -> Vec<u8> {
     [BUCKETS, &id.0].concat()
+}
+/// Record of a part of a bucket: one document, or one version of it.
+pub fn bucket_part(id: BucketId, area: Area) -> Vec<u8> {
+    match area {
+        Area::Bucket => bucket(id),
+        Area::Document(tag) => [BUCKETS, &id.0, &tag.0].concat(),
+        Area::Version(tag, version) => [BUCKETS, &id.0, &tag.0, &version.0].concat(),
+    }
 }
 /// Record of a remote.
 pub fn remote(no: RemoteNo) -> Vec<u8> {
@@ -181,7 +190,7 @@ pub fn message(b: BucketNo, no: LocalNo) -> Vec<u8> {
 }
 /// All of them.
 pub fn messages(b: BucketNo) -> Vec<u8> {
-    key(b'L', b, &[])
+    key(b'Z', b, &[])
 }
 /// A member entry that made a drop, by number.
 pub fn drop_made(b: BucketNo, no: LocalNo) -> Vec<u8> {
@@ -198,6 +207,18 @@ pub fn drop_card(b: BucketNo, remote: RemoteNo) -> Vec<u8> {
 /// Says that entries must be judged again, because a revoke came or fell.
 pub fn unsettled(b: BucketNo) -> Vec<u8> {
     key(b'U', b, &[])
+}
+/// Says that a document was granted alone at some time.
+pub fn granted(b: BucketNo, tag: DocumentTag) -> Vec<u8> {
+    key(b'o', b, &[&tag.0])
+}
+/// All such documents.
+pub fn all_granted(b: BucketNo) -> Vec<u8> {
+    key(b'o', b, &[])
+}
+/// Keys of the one document that is held of a bucket.
+pub fn alone(b: BucketNo) -> Vec<u8> {
+    key(b'z', b, &[])
 }
 /// Where the exchange with a remote stands.
 pub fn sync(b: BucketNo, remote: RemoteNo) -> Vec<u8> {
@@ -220,6 +241,7 @@ pub fn of_entries(k: &LocalKey, b: BucketNo) -> Vec<Vec<u8>> {
         all_hidden(b),
         messages(b),
         drops_made(b),
+        all_granted(b),
         unsettled(b),
         start(sync(b, 0)),
     ]

@@ -5,6 +5,7 @@
 //! Several processes share one replica. Reads take no lock. A write reads the bucket's [`Tip`],
 //! and its commit expects that tip unchanged; a lock around it only saves the work of a lost race.
 
+pub mod alone;
 pub mod checkpoints;
 pub mod index;
 pub mod keys;

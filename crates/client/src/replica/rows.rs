@@ -10,14 +10,14 @@ use strongroom_wire::capability::Capability;
 use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::entry::Hlc;
 use strongroom_wire::fingerprint::SetSum;
-use strongroom_wire::frame::Cursor;
+use strongroom_wire::frame::{Area, Cursor};
 use strongroom_wire::ids::{
     BucketId, CapabilityId, DocumentTag, EntryId, PublicKey, Thumbprint, VaultTag,
 };
 use strongroom_wire::limits::{CAPABILITY_LEN_MAX, CHAIN_LEN_MAX, NAME_LEN_MAX};
 use zeroize::Zeroizing;
 
-use super::keys::{BucketNo, LocalNo, RemoteNo};
+use super::keys::{self, BucketNo, LocalNo, RemoteNo};
 
 /// A row that reads and writes itself.
 pub trait Row: Sized {
@@ -154,6 +154,29 @@ fn read_keys(r: &mut Reader<'_>) -> Result<Keys, CborError> {
         Ok((EntryId(r.bytes_exact()?), Zeroizing::new(r.bytes_exact()?)))
     };
     (0..count).map(|_| one(r)).collect()
+}
+
+impl BucketRecord {
+    /// The part of the bucket that its chain is about.
+    pub fn area(&self) -> Area {
+        Self::area_of(&self.member_chain)
+    }
+
+    /// The part of a bucket that a chain is about.
+    pub fn area_of(chain: &[Vec<u8>]) -> Area {
+        let last = chain.last().and_then(|bytes| Capability::decode(bytes).ok());
+        last.and_then(|last| Area::of(&last.claims().target)).unwrap_or(Area::Bucket)
+    }
+
+    /// Whether it is one document, or one version of it, and not the bucket.
+    pub fn is_part(&self) -> bool {
+        self.area() != Area::Bucket
+    }
+
+    /// Under which it is kept.
+    pub fn key(&self) -> Vec<u8> {
+        keys::bucket_part(self.id, self.area())
+    }
 }
 
 /// Where this device stands in one bucket. Clear: it says no more than the headers beside it.

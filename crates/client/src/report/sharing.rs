@@ -10,6 +10,8 @@ pub struct GrantInfo {
     pub name: String,
     /// Into which bucket.
     pub bucket: String,
+    /// To which document, where it is one and not the bucket.
+    pub path: Option<String>,
     /// `read`, `write` or `admin`.
     pub rights: &'static str,
     /// Whether they open nothing from before.
@@ -175,4 +177,37 @@ pub struct OpenedInfo {
     pub uses: Option<u64>,
     /// The one document it leads to; none: a whole bucket.
     pub document: Option<String>,
+}
+
+/// Somebody who can read a bucket, or one document of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccessInfo {
+    /// The bucket's label.
+    pub bucket: String,
+    /// The document's path in it, where they may read that alone.
+    pub path: Option<String>,
+    /// The document.
+    pub document: Option<String>,
+    /// The one version, where it is one.
+    pub version: Option<String>,
+    /// Who, and what they may do.
+    #[serde(flatten)]
+    pub who: MemberInfo,
+}
+
+/// A document is closed to somebody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WithdrawnInfo {
+    /// To whom.
+    pub name: String,
+    /// Of which bucket.
+    pub bucket: String,
+    /// Which document.
+    pub path: String,
+    /// Bytes of the entry it took.
+    pub bytes: u64,
+    /// Who else goes on reading it alone.
+    pub left: u64,
+    /// Whether a provider knows of it; else it is sent with the next command that reaches one.
+    pub sent: bool,
 }

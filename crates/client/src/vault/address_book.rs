@@ -62,6 +62,13 @@ impl Vault {
     /// The log of a record. It was verified before it was written, by some device, and is verified
     /// again: what is used is never older than its check.
     fn kept_log(&self, vault: &Bucket, record: &ContactRecord) -> Result<KeyLog> {
+        let card = self.kept_card(vault, record)?;
+        let damaged = |error| Error::damaged(format!("the card of {}: {error}", record.name));
+        card.verify().map_err(damaged)
+    }
+
+    /// The card of a record, as it was pinned; nothing of it is verified again.
+    pub(crate) fn kept_card(&self, vault: &Bucket, record: &ContactRecord) -> Result<Card> {
         let damaged = |what: &str| Error::damaged(format!("the card of {}: {what}", record.name));
         let mut bytes = Vec::new();
         let parts = usize::try_from(record.card_len).unwrap_or(usize::MAX).div_ceil(CARD_PART_LEN);
@@ -73,8 +80,7 @@ impl Vault {
         if *blake3::hash(&bytes).as_bytes() != record.card {
             return Err(damaged("it is not the one that was pinned"));
         }
-        let card = Card::decode(&bytes).map_err(|error: CardError| damaged(&error.to_string()))?;
-        card.verify().map_err(|error| damaged(&error.to_string()))
+        Card::decode(&bytes).map_err(|error: CardError| damaged(&error.to_string()))
     }
 
     /// Writes a contact, and what of its card is not there yet.

@@ -273,11 +273,10 @@ impl Vault {
 
     /// The chunks a version needs, lists of them and what these name.
     fn needs(&self, bucket: &Bucket, entry: &Entry) -> Result<Vec<ChunkId>> {
-        let Ok(Clear::Version(references)) = Clear::decode(entry.header().kind, entry.clear())
-        else {
+        let Ok(Clear::Version(version)) = Clear::decode(entry.header().kind, entry.clear()) else {
             return Ok(Vec::new());
         };
-        let lists = match references {
+        let lists = match version.references {
             References::Chunks(ids) => return Ok(ids),
             References::Lists(lists) => lists,
         };

@@ -70,6 +70,9 @@ impl Bucket {
         for (id, key) in &record.contents {
             keyring.add_content(*id, ContentKey::from_secret_bytes(key));
         }
+        if record.is_part() {
+            vault.hold(&mut keyring, record.no)?;
+        }
         let author = vault.secrets.secret.author(record.id, record.instance);
         let names = NameKey::from_secret_bytes(&record.name_key);
         Ok(Self { record, keyring, names, author })
@@ -259,7 +262,7 @@ impl Change {
         let (kind, clear, plain, facts) = match self.body {
             Some(body) => {
                 let plain = body.encode();
-                (Kind::Version, Clear::Version(self.references), plain, Some(body.metadata))
+                (Kind::Version, Clear::version(self.references), plain, Some(body.metadata))
             }
             None => (Kind::Tombstone, Clear::Tombstone { keep_until: 0 }, encode_reason(""), None),
         };

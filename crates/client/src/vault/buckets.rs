@@ -226,7 +226,7 @@ impl Vault {
             intake.add(Taken::plain(entry), own)?;
         }
         let meta_row = self.replica.seal(keys::META, &meta)?;
-        let record_key = keys::bucket(record.id);
+        let record_key = record.key();
         let record_row = self.replica.seal(&record_key, &record)?;
         intake.batch().put(keys::META, meta_row).put(record_key, record_row);
         intake.commit()?;
@@ -235,7 +235,7 @@ impl Vault {
 
     fn write_deactivation(&self, bucket: &mut Bucket) -> Result<()> {
         let _lock = self.replica.lock_bucket(bucket.no())?;
-        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+        if let Some(record) = self.replica.get(&bucket.record.key())? {
             *bucket = Bucket::open(record, self)?;
         }
         let planned = Planned {
@@ -257,7 +257,7 @@ impl Vault {
             intake.add(Taken::plain(entry), true)?;
         }
         bucket.record.deactivated = true;
-        let key = keys::bucket(bucket.record.id);
+        let key = bucket.record.key();
         let row = self.replica.seal(&key, &bucket.record)?;
         intake.batch().put(key, row);
         intake.commit()?;

@@ -146,7 +146,7 @@ impl Vault {
     /// into one, which goes with it. Where none can be sealed now, the next write brings it along.
     pub(crate) fn cover(&self, bucket: &Bucket) -> Result<()> {
         let _lock = self.replica.lock_bucket(bucket.no())?;
-        let record: Option<BucketRecord> = self.replica.get(&keys::bucket(bucket.record.id))?;
+        let record: Option<BucketRecord> = self.replica.get(&bucket.record.key())?;
         let Some(record) = record.filter(|it| it.instance == bucket.record.instance) else {
             return Ok(());
         };

@@ -89,6 +89,14 @@ impl Vault {
         Ok(contact.log)
     }
 
+    /// A contact's card without a name, with the key log that is pinned.
+    pub(crate) fn contact_card(&self, name: &str) -> Result<Card> {
+        let vault = self.vault_bucket()?;
+        let contact = self.called(&vault, name)?;
+        settled(&contact)?;
+        self.kept_card(&vault, &contact.record)
+    }
+
     /// The digits to compare with somebody.
     pub fn safety_number(&self, name: &str) -> Result<SafetyInfo> {
         let contact = self.called(&self.vault_bucket()?, name)?;

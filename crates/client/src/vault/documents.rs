@@ -6,6 +6,7 @@
 
 use strongroom_seal::link::Link;
 use strongroom_wire::cbor::{CborError, Reader, Writer};
+use strongroom_wire::frame::Area;
 use strongroom_wire::ids::BucketId;
 use strongroom_wire::limits::{ALIAS_LEN_MAX, LINK_LEN};
 use zeroize::Zeroizing;
@@ -31,6 +32,19 @@ pub const PROVIDER: &str = "strongroom/provider/";
 pub const BUCKET: &str = "strongroom/bucket/";
 /// Documents of the vault's bucket, one a link that this person made, by its principal.
 pub const LINK: &str = "strongroom/link/";
+
+/// The document of the vault's bucket about one of the person's buckets, or about the part of one
+/// that they hold.
+pub(crate) fn part_text(id: BucketId, area: Area) -> String {
+    let bucket = format!("{BUCKET}{}", id.to_base32());
+    match area {
+        Area::Bucket => bucket,
+        Area::Document(tag) => format!("{bucket}/{}", tag.to_base32()),
+        Area::Version(tag, version) => {
+            format!("{bucket}/{}/{}", tag.to_base32(), version.to_base32())
+        }
+    }
+}
 
 /// Documents of the vault's bucket, one a principal whose key log is pinned.
 pub const CONTACT: &str = "strongroom/contact/";

@@ -316,7 +316,7 @@ impl Vault {
         let entry = self.replica.entry(bucket.no(), no)?;
         let body = bucket.keyring.open_version(&entry)?;
         let references = match Clear::decode(entry.header().kind, entry.clear())? {
-            Clear::Version(references) => references,
+            Clear::Version(version) => version.references,
             _ => References::NONE,
         };
         if body.content == Content::Empty && body.metadata.kind != DocumentType::Directory {

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use strongroom_seal::identity::{MemberSigningKey, VaultSigningKey};
 use strongroom_seal::rng::Rng;
 use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
-use strongroom_wire::chain::{Verified, authenticate};
+use strongroom_wire::chain::{ChainError, Tip, Verified, authenticate, authenticate_sparse};
 use strongroom_wire::control::Control;
 use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::format::FORMAT;
 use strongroom_wire::frame::{self, Area, Frame};
-use strongroom_wire::ids::EntryId;
+use strongroom_wire::ids::{AuthorKey, EntryId};
 use strongroom_wire::limits::ROOT_CAPABILITY_AGE_SECS;
 
 use strongroom_store::CommitError;
@@ -306,6 +306,12 @@ impl Vault {
         SystemRng.fill(&mut salt);
         let mut body = Vec::new();
         Frame::Hello { formats: vec![FORMAT], salt }.write(&mut body);
+        let area = bucket.record.area();
+        if area != Area::Bucket {
+            // Who holds one document writes nothing.
+            Frame::Since { area, cursor: state.cursor }.write(&mut body);
+            return Ok(((body, salt), 0, self.replica.tip(bucket.no())?.last_no));
+        }
         let mut entries: Vec<Vec<u8>> = Vec::new();
         let (mut len, mut upto) = (0, state.pushed);
         let b = bucket.no();
@@ -331,7 +337,7 @@ impl Vault {
         self.leave_out_future(bucket, &mut entries)?;
         lost.write(&mut body);
         frame::write_entries(&mut body, entries.iter().map(Vec::as_slice));
-        Frame::Since { area: Area::Bucket, cursor: state.cursor }.write(&mut body);
+        Frame::Since { area, cursor: state.cursor }.write(&mut body);
         Ok(((body, salt), entries.len() as u64, upto))
     }
 
@@ -371,7 +377,7 @@ impl Vault {
         }
         let _lock = self.replica.lock_bucket(bucket.no())?;
         // Another process may have changed the record since this one opened it.
-        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+        if let Some(record) = self.replica.get(&bucket.record.key())? {
             *bucket = Bucket::open(record, self)?;
         }
         let b = bucket.no();
@@ -395,8 +401,7 @@ impl Vault {
         };
         let tips = self.author_tips(bucket, &new)?;
         let suspects = forking(&new, &tips);
-        let verified = match authenticate(bucket.record.id, new, |author| tips.get(author).copied())
-        {
+        let verified = match authentic(bucket, new, |author| tips.get(author).copied()) {
             Ok(verified) => verified,
             Err(error) => {
                 self.keep_forks(bucket, &suspects)?;
@@ -416,19 +421,24 @@ impl Vault {
         if let Some(genesis) = log.iter().find(|it| it.id() == bucket.record.id.genesis()) {
             bucket.keyring.born(genesis).map_err(|e| Error::damaged(e.to_string()))?;
         }
+        let part = bucket.record.is_part();
         let held = bucket.keyring.held();
-        self.open_epochs(bucket, &log)?;
         let mut heard = false;
+        if !part {
+            self.open_epochs(bucket, &log)?;
+        }
         while bucket.record.internal && self.hear_agree(bucket, &verified)? {
             heard = true;
             self.open_epochs(bucket, &log)?;
         }
+        let learned = part && self.learn(bucket, &verified, &mut intake)?;
         let came: HashSet<EntryId> = log.iter().map(|entry| entry.id()).collect();
         // What came before, and was shut, may open by what came now.
-        let opened = bucket.keyring.held().difference(&held).any(|epoch| !came.contains(epoch));
+        let opened =
+            learned || bucket.keyring.held().difference(&held).any(|epoch| !came.contains(epoch));
         for entry in verified {
             bucket.admit(&entry)?;
-            self.check_follows(b, &entry, &taken)?;
+            self.check_follows(bucket, &entry, &taken)?;
             let (facts, counts) = self.judge(bucket, &mut control, &entry)?;
             taken.insert(entry.id(), entry.header().hlc);
             let own = entry.header().author == bucket.author.author();
@@ -440,10 +450,10 @@ impl Vault {
                 intake.add(Taken { entry, facts, stamp: None, counts }, own)?;
             }
         }
-        if !log.is_empty() {
+        if !log.is_empty() && !part {
             self.settle_epochs(bucket, &log, intake.tip().position.clock)?;
         }
-        let record_key = keys::bucket(bucket.record.id);
+        let record_key = bucket.record.key();
         let sealed = self.replica.seal(&record_key, &bucket.record)?;
         intake.batch().put(record_key, sealed);
         let changed = control.as_ref().is_some_and(|now| now.standing() != standing);
@@ -471,20 +481,30 @@ impl Vault {
     /// What an entry follows must be here before it. Else a provider could hold an old version
     /// back, and send it after what replaced it: it would come up again as if it were new.
     /// Nor is anything older than what it follows, its author's entry before included: `taken` has
-    /// the clocks of what came before it in this answer.
+    /// the clocks of what came before it in this answer. Of a part of a bucket, the entry before
+    /// need not be here; of one version, nor what it follows.
     fn check_follows(
         &self,
-        bucket: BucketNo,
+        bucket: &Bucket,
         entry: &Verified<Entry>,
         taken: &HashMap<EntryId, Hlc>,
     ) -> Result<()> {
         let (id, header) = (entry.id(), entry.header());
+        let area = bucket.record.area();
         let prev = Some(&header.prev).filter(|prev| !prev.is_zero());
         for before in header.parents.iter().chain(prev) {
             let clock = match taken.get(before) {
                 Some(clock) => Some(*clock),
-                None => self.clock_of(bucket, *before)?,
+                None => self.clock_of(bucket.no(), *before)?,
             };
+            let may_lack = match area {
+                Area::Bucket => false,
+                Area::Document(_) => prev == Some(before),
+                Area::Version(..) => prev == Some(before) || !header.kind.is_control(),
+            };
+            if clock.is_none() && may_lack {
+                continue;
+            }
             let Some(clock) = clock else {
                 let what = format!("the provider sent {id} before {before}, which it follows");
                 return Err(Error::damaged(what));
@@ -525,6 +545,22 @@ impl Vault {
         }
         Ok(durable)
     }
+}
+
+/// What of an answer is authentic, and lies in the part of the bucket that this person may read:
+/// what else came with that part only shows who wrote it.
+fn authentic(
+    bucket: &Bucket,
+    entries: Vec<Entry>,
+    tip: impl Fn(&AuthorKey) -> Option<Tip>,
+) -> Result<Vec<Verified<Entry>>, ChainError> {
+    let area = bucket.record.area();
+    if area == Area::Bucket {
+        return authenticate(bucket.record.id, entries, tip);
+    }
+    let mut verified = authenticate_sparse(bucket.record.id, entries, tip)?;
+    verified.retain(|entry| area.contains(entry.header(), &entry.id()));
+    Ok(verified)
 }
 
 /// A session about one bucket with the member key: before this device has an author there.

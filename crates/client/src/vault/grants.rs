@@ -14,6 +14,7 @@ use strongroom_seal::invitation::{open_invitation, seal_invitation};
 use strongroom_seal::kem::KemPublic;
 use strongroom_seal::suite::Suite;
 use strongroom_wire::capability::CapabilityChain;
+use strongroom_wire::frame::Area;
 use strongroom_wire::ids::{EntryId, MemberTag, PrincipalId};
 use strongroom_wire::limits::CLOCK_SKEW_SECS;
 
@@ -67,7 +68,7 @@ impl Vault {
         if from_now {
             self.begin_now(&mut bucket)?;
         }
-        self.leave_card(&bucket, &own)?;
+        self.leave_card(&bucket, self.secrets.principal, &own)?;
         let grantee = Grantee {
             principal: log.principal(),
             agree: &agree,
@@ -84,6 +85,7 @@ impl Vault {
         Ok(GrantInfo {
             name: who.to_owned(),
             bucket: bucket.record.label.clone(),
+            path: None,
             rights: rights.word(),
             from_now,
             until: expires,
@@ -93,9 +95,14 @@ impl Vault {
         })
     }
 
-    /// The granter's card in the bucket, so that others can make epochs for him.
-    fn leave_card(&self, bucket: &Bucket, card: &[u8]) -> Result<()> {
-        let text = format!("{CARD}{}", self.secrets.principal.to_base32());
+    /// Somebody's card in the bucket, so that others have the key to seal to.
+    pub(super) fn leave_card(
+        &self,
+        bucket: &Bucket,
+        principal: PrincipalId,
+        card: &[u8],
+    ) -> Result<()> {
+        let text = format!("{CARD}{}", principal.to_base32());
         if self.internal(bucket, &text)?.as_deref() == Some(card) {
             return Ok(());
         }
@@ -156,7 +163,7 @@ impl Vault {
         }
         let mut record = bucket.record.clone();
         record.fresh_until = next_end(&control, self.clock.now_secs());
-        let key = keys::bucket(record.id);
+        let key = record.key();
         let row = self.replica.seal(&key, &record)?;
         intake.batch().put(key, row);
         intake.commit()?;
@@ -235,6 +242,9 @@ impl Vault {
     pub fn accept(&self, text: &str, progress: &dyn Progress) -> Result<BucketInfo> {
         let Read { invitation, .. } = self.read(text)?;
         let record = self.remote_of(&invitation)?;
+        if BucketRecord::area_of(&invitation.chain) != Area::Bucket {
+            return self.accept_part(&invitation, &record, progress);
+        }
         let mut bucket = Bucket::open(self.kept(&invitation, &record)?, self)?;
         self.join(&mut bucket, &record, None, progress)?;
         self.update_remote(record.no, |record| {
@@ -283,7 +293,7 @@ impl Vault {
             record.member_chain.clone_from(&document.member_chain);
             record.tag_key.clone_from(&document.tag_key);
         })?;
-        let made = self.replica.get(&keys::bucket(made.id))?.unwrap_or(made);
+        let made = self.replica.get(&made.key())?.unwrap_or(made);
         self.return_to(Bucket::open(made, self)?, remote)
     }
 
@@ -299,7 +309,7 @@ impl Vault {
                 record.instance += 1;
             })?;
         }
-        let kept = self.replica.get(&keys::bucket(bucket.record.id))?;
+        let kept = self.replica.get(&bucket.record.key())?;
         Ok(kept.unwrap_or(bucket.record))
     }
 
@@ -376,7 +386,7 @@ impl Vault {
     }
 }
 
-fn agree_key(log: &KeyLog, who: &str) -> Result<KemPublic> {
+pub(super) fn agree_key(log: &KeyLog, who: &str) -> Result<KemPublic> {
     let key = log.agree().filter(|_| !log.is_closed());
     key.and_then(|agree| KemPublic::from_bytes(&agree.key).ok()).ok_or_else(|| {
         Error::new(ErrorKind::Refused, format!("the key log of {who} has no key to share to"))

@@ -25,7 +25,6 @@ use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::random::SystemRng;
 use crate::replica::index::{Intake, Taken};
-use crate::replica::keys;
 
 /// How entries are sealed again.
 struct Again<'a> {
@@ -95,7 +94,7 @@ impl Vault {
         let mut next = Bucket::open(record, self)?;
         let enrolled = self.enrolled(&next, standing, intake.tip().position.clock)?;
         next.record.author_capability = enrolled.capability.bytes().to_vec();
-        let key = keys::bucket(next.record.id);
+        let key = next.record.key();
         let row = self.replica.seal(&key, &next.record)?;
         intake.batch().put(key, row);
         intake.add(Taken::plain(enrolled.entry), true)?;
@@ -132,7 +131,7 @@ impl Vault {
     /// any more has nothing to write: it is let go, and told. Gives whether there was anything.
     pub(crate) fn seal_unsent_again(&self, bucket: &mut Bucket, sent: u64) -> Result<bool> {
         let _lock = self.replica.lock_bucket(bucket.no())?;
-        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+        if let Some(record) = self.replica.get(&bucket.record.key())? {
             *bucket = Bucket::open(record, self)?;
         }
         let author = bucket.author.author();
@@ -252,10 +251,11 @@ impl Vault {
             plain: again.keyring.open(old)?.to_vec(),
         };
         let author = self.author_of(bucket);
+        let planned = self.dressed(bucket, std::slice::from_ref(&planned), again.epoch)?;
         let (entries, _) = seal_transaction(
             &author,
             &bucket.under(again.epoch)?,
-            &[planned],
+            &planned,
             intake.tip().position,
             self.clock.now_millis(),
             &mut SystemRng,

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use strongroom_core::document::{Content, Metadata, VersionBody};
 use strongroom_core::joining;
+use strongroom_wire::capability::Capability;
 use strongroom_wire::chain::Verified;
+use strongroom_wire::clear::Clear;
 use strongroom_wire::control::{Control, ControlError};
 use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::ids::{DocumentTag, EntryId};
@@ -182,6 +184,7 @@ impl Vault {
             }
             Kind::Member => {
                 if let Ok(facts) = joining::member_facts(&bucket.keyring, &bucket.names, entry)
+                    && !grants_a_part(entry)
                     && let Some(key) = &facts.body.tag_key
                     && facts.body.principal == self.secrets.principal
                 {
@@ -192,6 +195,15 @@ impl Vault {
             _ => {}
         }
     }
+}
+
+/// Whether a member entry makes nobody a member: what it carries is about one document.
+pub(super) fn grants_a_part(entry: &Entry) -> bool {
+    let Ok(Clear::Member(clear)) = Clear::decode(entry.header().kind, entry.clear()) else {
+        return false;
+    };
+    let last = clear.capabilities.last().and_then(|bytes| Capability::decode(bytes).ok());
+    last.is_some_and(|last| last.claims().target.document().is_some())
 }
 
 fn note_label(bucket: &mut Bucket, tag: DocumentTag, body: &VersionBody) {

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use strongroom_seal::stream::ArrivedChunk;
 use strongroom_store::{BlobId, Blobs as _};
-use strongroom_wire::clear::{Clear, References};
+use strongroom_wire::clear::{Clear, References, Version};
 use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::frame::Frame;
 use strongroom_wire::ids::{ChunkId, DocumentTag};
@@ -119,7 +119,9 @@ impl Vault {
         if entry.header().kind != Kind::Version {
             return Ok(());
         }
-        let Ok(Clear::Version(references)) = Clear::decode(Kind::Version, entry.clear()) else {
+        let Ok(Clear::Version(Version { references, .. })) =
+            Clear::decode(Kind::Version, entry.clear())
+        else {
             return Ok(());
         };
         into.extend(references.direct());

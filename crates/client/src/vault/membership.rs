@@ -10,7 +10,6 @@ use super::documents::{SETTINGS, encode_settings};
 use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::replica::index::{Intake, Taken};
-use crate::replica::keys;
 
 /// What somebody gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +69,7 @@ impl Vault {
                 .with_hint("an admin can; `strongroom grants` shows who"));
         }
         let lock = self.replica.lock_bucket(bucket.no())?;
-        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+        if let Some(record) = self.replica.get(&bucket.record.key())? {
             *bucket = Bucket::open(record, self)?;
         }
         let mut intake = Intake::start(&self.replica, bucket.no())?;
@@ -85,7 +84,7 @@ impl Vault {
         }
         intake.commit()?;
         drop(lock);
-        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+        if let Some(record) = self.replica.get(&bucket.record.key())? {
             *bucket = Bucket::open(record, self)?;
         }
         let label = encode_settings(&bucket.record.label);

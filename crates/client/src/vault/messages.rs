@@ -301,7 +301,7 @@ impl Vault {
                 continue;
             }
             let references = match Clear::decode(entry.header().kind, entry.clear()) {
-                Ok(Clear::Version(references)) => references,
+                Ok(Clear::Version(version)) => version.references,
                 Ok(Clear::Message(message)) => message.references,
                 _ => continue,
             };

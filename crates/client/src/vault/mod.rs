@@ -12,6 +12,8 @@ mod closing;
 mod contacts;
 mod create;
 mod devices;
+mod document_grants;
+mod document_keys;
 mod documents;
 mod drops;
 mod edit;
@@ -19,6 +21,7 @@ mod exchange;
 mod frames;
 mod grants;
 mod hidden;
+mod holding;
 mod identity;
 mod instance;
 mod judging;
@@ -55,6 +58,7 @@ pub(crate) use agree::AgreeRow;
 pub use bucket::{Bucket, Change};
 pub use create::Phrase;
 pub(crate) use create::StoredKeyLog;
+pub use document_grants::DocumentShare;
 pub(crate) use documents::{
     BucketDocument, LinkDocument, decode_closed, decode_settings, encode_closed, encode_settings,
 };
@@ -275,7 +279,12 @@ impl Vault {
                     bare.len() >= 6 && record.id.to_base32().starts_with(bare)
                 };
                 if by_label.is_empty() {
-                    all.iter().filter(by_id).cloned().collect()
+                    let mut by_id: Vec<_> = all.iter().filter(by_id).cloned().collect();
+                    // A document that is held alone is found by its label.
+                    if by_id.iter().any(|record| !record.is_part()) {
+                        by_id.retain(|record| !record.is_part());
+                    }
+                    by_id
                 } else {
                     by_label
                 }

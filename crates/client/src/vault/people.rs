@@ -21,6 +21,7 @@ use strongroom_wire::control::Control;
 use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::ids::{AuthorKey, CapabilityId, MemberTag, PrincipalId};
 
+use super::judging::grants_a_part;
 use super::{Bucket, Vault};
 use crate::error::Result;
 
@@ -92,7 +93,8 @@ impl Vault {
                 by_author.insert(author, tag);
             }
             // What one was let in by before he was taken out does not come back with him.
-            if !control.counts(&entry.id()) || !carried.iter().any(|it| in_by.contains(&it.id())) {
+            let in_now = carried.iter().any(|it| in_by.contains(&it.id()));
+            if !control.counts(&entry.id()) || !in_now || grants_a_part(entry) {
                 continue;
             }
             let by = by_author.get(&author).copied();
@@ -120,21 +122,34 @@ impl Vault {
                 person.tag_key = Some(TagKey::from_secret_bytes(&bucket.record.tag_key));
                 continue;
             }
-            let text = format!("{CARD}{}", person.principal.to_base32());
-            let left = self.internal(bucket, &text)?;
-            keep_log(&mut logs, person.principal, left.as_deref());
-            let log = logs.remove(&person.principal);
-            let known = self.pinned_log(person.principal)?;
-            let newest = [log, known].into_iter().flatten().max_by_key(KeyLog::len);
-            let agree = newest.as_ref().and_then(KeyLog::agree);
-            person.agree = agree.and_then(|agree| KemPublic::from_bytes(&agree.key).ok());
+            person.agree = self.agree_of(bucket, person.principal, &mut logs)?;
         }
         Ok(())
+    }
+
+    /// Somebody's agree key, by the longest log known here.
+    pub(super) fn agree_of(
+        &self,
+        bucket: &Bucket,
+        principal: PrincipalId,
+        logs: &mut BTreeMap<PrincipalId, KeyLog>,
+    ) -> Result<Option<KemPublic>> {
+        let text = format!("{CARD}{}", principal.to_base32());
+        let left = self.internal(bucket, &text)?;
+        keep_log(logs, principal, left.as_deref());
+        let known = self.pinned_log(principal)?;
+        let newest = [logs.remove(&principal), known].into_iter().flatten();
+        let newest = newest.max_by_key(KeyLog::len);
+        let agree = newest.as_ref().and_then(KeyLog::agree);
+        Ok(agree.and_then(|agree| KemPublic::from_bytes(&agree.key).ok()))
     }
 }
 
 /// What a member entry says, and what it carries, if this member can open it.
-fn said_by(bucket: &Bucket, entry: &Verified<Entry>) -> Option<(MemberFacts, Vec<Capability>)> {
+pub(super) fn said_by(
+    bucket: &Bucket,
+    entry: &Verified<Entry>,
+) -> Option<(MemberFacts, Vec<Capability>)> {
     let facts = member_facts(&bucket.keyring, &bucket.names, entry).ok()?;
     let Ok(Clear::Member(clear)) = Clear::decode(Kind::Member, entry.clear()) else { return None };
     let carried = clear.capabilities.iter().map(|bytes| Capability::decode(bytes).ok());

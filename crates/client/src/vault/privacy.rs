@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use strongroom_wire::api::Holding;
 use strongroom_wire::capability::Capability;
 use strongroom_wire::cbor::Reader;
-use strongroom_wire::clear::{Clear, References};
+use strongroom_wire::clear::{Clear, Version};
 use strongroom_wire::entry::{Header, Kind};
 use strongroom_wire::ids::{AuthorKey, ChunkId, DocumentTag, MemberTag};
 use strongroom_wire::limits::{CLEAR_LEN_MAX, HEADER_LEN_MAX};
@@ -132,8 +132,8 @@ impl Seen {
         self.first = if self.first == 0 { millis } else { self.first.min(millis) };
         self.last = self.last.max(millis);
         match Clear::decode(header.kind, clear) {
-            Ok(Clear::Version(References::Chunks(ids) | References::Lists(ids))) => {
-                self.chunks.extend(ids);
+            Ok(Clear::Version(Version { references, .. })) => {
+                self.chunks.extend(references.direct());
             }
             Ok(Clear::Member(member)) if header.kind == Kind::Member => {
                 let tags = member.capabilities.iter().filter_map(|bytes| {

@@ -316,7 +316,7 @@ impl Vault {
 
 fn refs(entry: &Entry) -> Result<References> {
     match Clear::decode(entry.header().kind, entry.clear())? {
-        Clear::Version(references) => Ok(references),
+        Clear::Version(version) => Ok(version.references),
         _ => Ok(References::NONE),
     }
 }

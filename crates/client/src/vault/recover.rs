@@ -12,6 +12,7 @@ use strongroom_seal::suite::Suite;
 use strongroom_store::Batch;
 use strongroom_wire::capability::Capability;
 use strongroom_wire::capability::CapabilityChain;
+use strongroom_wire::frame::Area;
 use strongroom_wire::ids::{BucketId, EntryId};
 use zeroize::Zeroizing;
 
@@ -124,7 +125,7 @@ impl Vault {
         let bucket = BucketRecord { internal: true, label: "vault".to_owned(), ..bucket };
         let mut batch = Batch::new();
         self.replica.put(&mut batch, keys::META.to_vec(), &meta)?;
-        self.replica.put(&mut batch, keys::bucket(bucket.id), &bucket)?;
+        self.replica.put(&mut batch, bucket.key(), &bucket)?;
         self.replica.put(&mut batch, keys::remote(record.no), record)?;
         // Until it is here, this bucket is withheld.
         let checkpoints = CheckpointRow { due: contents.checkpoint, ..CheckpointRow::default() };
@@ -229,7 +230,7 @@ impl Vault {
         let clock = intake.tip().position.clock;
         let enrolled = self.enrolled(bucket, &self.standing(bucket)?, clock)?;
         bucket.record.author_capability = enrolled.capability.bytes().to_vec();
-        let key = keys::bucket(bucket.record.id);
+        let key = bucket.record.key();
         let row = self.replica.seal(&key, &bucket.record)?;
         intake.batch().put(key, row);
         intake.add(Taken::plain(enrolled.entry), true)?;
@@ -247,8 +248,15 @@ impl Vault {
         let vault = self.vault_bucket()?;
         let mut joined = 0;
         for document in self.bucket_documents(&vault)? {
-            if let Some(made) = self.replica.get::<BucketRecord>(&keys::bucket(document.id))? {
-                if given_later(&document.member_chain, &made.member_chain) {
+            let area = BucketRecord::area_of(&document.member_chain);
+            let held: Option<BucketRecord> =
+                self.replica.get(&keys::bucket_part(document.id, area))?;
+            if let Some(made) = held {
+                if area != Area::Bucket && made.member_chain != document.member_chain {
+                    self.hold_anew(&made, &document)?;
+                } else if area == Area::Bucket
+                    && given_later(&document.member_chain, &made.member_chain)
+                {
                     let made = self.taken_anew(made, &document, record)?;
                     self.join(&mut Bucket::open(made, self)?, record, None, progress)?;
                 }
@@ -256,12 +264,21 @@ impl Vault {
             }
             let made = self.keep_bucket(&document)?;
             let mut bucket = Bucket::open(made, self)?;
-            self.join(&mut bucket, record, None, progress)?;
+            if area == Area::Bucket {
+                self.join(&mut bucket, record, None, progress)?;
+            } else if let Err(error) = self.join_part(&mut bucket, record, progress)
+                && error.kind() != ErrorKind::Refused
+            {
+                // One that is closed by now is there and empty; any other error is one.
+                return Err(error);
+            }
             self.update_remote(record.no, |record| record.buckets.push(document.id))?;
             joined += 1;
         }
         // A bucket whose joining was cut short has no author yet.
-        let half = |made: &BucketRecord| made.author_capability.is_empty() && !made.deactivated;
+        let half = |made: &BucketRecord| {
+            made.author_capability.is_empty() && !made.deactivated && !made.is_part()
+        };
         for made in self.records()?.into_iter().filter(half) {
             self.join(&mut Bucket::open(made, self)?, record, None, progress)?;
         }
@@ -284,7 +301,7 @@ impl Vault {
         meta.next_bucket += 1;
         let mut batch = Batch::new();
         self.replica.put(&mut batch, keys::META.to_vec(), &meta)?;
-        self.replica.put(&mut batch, keys::bucket(made.id), &made)?;
+        self.replica.put(&mut batch, made.key(), &made)?;
         self.replica.rows().commit(batch)?;
         Ok(made)
     }

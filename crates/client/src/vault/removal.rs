@@ -69,7 +69,7 @@ impl Vault {
         who: &str,
     ) -> Result<(u64, u64)> {
         let _lock = self.replica.lock_bucket(bucket.no())?;
-        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+        if let Some(record) = self.replica.get(&bucket.record.key())? {
             *bucket = Bucket::open(record, self)?;
         }
         let mut control = self.standing(bucket)?.control;
@@ -111,7 +111,7 @@ impl Vault {
         intake.batch().put(keys::unsettled(bucket.no()), Vec::new());
         intake.commit()?;
         self.settle_hidden(bucket)?;
-        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+        if let Some(record) = self.replica.get(&bucket.record.key())? {
             *bucket = Bucket::open(record, self)?;
         }
         Ok((count, bytes))
@@ -121,7 +121,7 @@ impl Vault {
     /// would know its key.
     fn write_leave(&self, bucket: &mut Bucket, tag: MemberTag) -> Result<(u64, u64)> {
         let _lock = self.replica.lock_bucket(bucket.no())?;
-        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+        if let Some(record) = self.replica.get(&bucket.record.key())? {
             *bucket = Bucket::open(record, self)?;
         }
         let mut control = self.standing(bucket)?.control;

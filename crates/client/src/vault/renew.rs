@@ -10,7 +10,8 @@ use std::collections::HashSet;
 
 use strongroom_core::joining;
 use strongroom_core::rotation::{
-    Choice, Current, Limits, Renewal, RotationError, Use, choose, current, seal_renewing,
+    Choice, Current, Limits, NewEpoch, Renewal, RotationError, Use, choose, current,
+    seal_renewing_with,
 };
 use strongroom_core::writer::{ChainPosition, Planned, seal_transaction};
 use strongroom_seal::keys::TagKey;
@@ -240,7 +241,8 @@ impl Vault {
         let known = bucket.fresh_epoch(self.clock.now_secs());
         let seal_under = |epoch| -> Result<Vec<Verified<Entry>>> {
             let under = bucket.under(epoch)?;
-            Ok(seal_transaction(&author, &under, planned, position, now, &mut SystemRng)?.0)
+            let planned = self.dressed(bucket, planned, epoch)?;
+            Ok(seal_transaction(&author, &under, &planned, position, now, &mut SystemRng)?.0)
         };
         if let Some(known) = known
             && (!may_renew || !self.is_over(bucket, known, intake)?)
@@ -286,8 +288,10 @@ impl Vault {
             recipients: recipients.as_recipients(),
         };
         let author = self.author_of(bucket);
-        let sealed = seal_renewing(&author, &renewal, planned, position, now, &mut SystemRng);
-        let sealed = sealed.map_err(cannot_seal)?;
+        let dress = |at: NewEpoch<'_>| {
+            self.dressed_for(bucket, planned, control, &at).map_err(Unsealed::Other)
+        };
+        let sealed = seal_renewing_with(&author, &renewal, dress, position, now, &mut SystemRng)?;
         let mut record = bucket.record.clone();
         record.epochs.push((sealed.epoch, sealed.key.to_secret_bytes()));
         record.current_epoch = sealed.epoch;
@@ -297,7 +301,7 @@ impl Vault {
     }
 
     fn put_record(&self, record: &BucketRecord, intake: &mut Intake<'_>) -> Result<()> {
-        let key = keys::bucket(record.id);
+        let key = record.key();
         let row = self.replica.seal(&key, record)?;
         intake.batch().put(key, row);
         Ok(())
@@ -306,7 +310,7 @@ impl Vault {
     /// The bucket as its record is now, if another process learned of an epoch since this one
     /// opened it.
     fn newer(&self, bucket: &Bucket) -> Result<Option<Bucket>> {
-        let record: Option<BucketRecord> = self.replica.get(&keys::bucket(bucket.record.id))?;
+        let record: Option<BucketRecord> = self.replica.get(&bucket.record.key())?;
         let Some(record) = record else { return Ok(None) };
         if record.instance != bucket.record.instance {
             // What this process would write now would stand in nobody's chain.
@@ -368,7 +372,7 @@ impl Vault {
     /// Makes the next epoch if there is none that something may be sealed under.
     pub(crate) fn renew_if_due(&self, bucket: &mut Bucket) -> Result<()> {
         let _lock = self.replica.lock_bucket(bucket.no())?;
-        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+        if let Some(record) = self.replica.get(&bucket.record.key())? {
             *bucket = Bucket::open(record, self)?;
         }
         if bucket.fresh_epoch(self.clock.now_secs()).is_some() {
@@ -379,10 +383,31 @@ impl Vault {
             intake.add(Taken::plain(entry), true)?;
         }
         intake.commit()?;
-        if let Some(record) = self.replica.get(&keys::bucket(bucket.record.id))? {
+        if let Some(record) = self.replica.get(&bucket.record.key())? {
             *bucket = Bucket::open(record, self)?;
         }
         Ok(())
+    }
+}
+
+/// Why a transaction was not sealed under a new epoch.
+enum Unsealed {
+    Epoch(RotationError),
+    Other(Error),
+}
+
+impl From<RotationError> for Unsealed {
+    fn from(error: RotationError) -> Self {
+        Self::Epoch(error)
+    }
+}
+
+impl From<Unsealed> for Error {
+    fn from(error: Unsealed) -> Self {
+        match error {
+            Unsealed::Epoch(error) => cannot_seal(error),
+            Unsealed::Other(error) => error,
+        }
     }
 }
 

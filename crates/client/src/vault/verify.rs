@@ -10,7 +10,7 @@ use strongroom_core::keyring::EntryOpenError;
 use strongroom_seal::manifest::{Manifest, Need};
 use strongroom_store::{Sqlite, StoreError};
 use strongroom_wire::chain::signature_holds;
-use strongroom_wire::clear::{Clear, References};
+use strongroom_wire::clear::{Clear, References, Version};
 use strongroom_wire::control::{Control, ControlError};
 use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::ids::{ChunkId, EntryId};
@@ -124,7 +124,9 @@ impl Vault {
                 Err(reason) => report.damaged.push(named(bucket, format!("{id}: {reason}"))),
             }
         }
-        for id in authors.unsigned() {
+        // Of a part, what covers an entry need not be here: it was checked when it came.
+        let unsigned = authors.unsigned().filter(|_| !bucket.record.is_part());
+        for id in unsigned {
             report.damaged.push(named(bucket, format!("{id}: no signature covers it")));
         }
         report.mended += fetcher.mended();
@@ -266,7 +268,7 @@ fn verify_entry(
     authors: &mut AuthorsSeen,
     entry: Entry,
 ) -> Result<Option<(VersionBody, References)>, String> {
-    authors.check(&entry)?;
+    authors.check(&entry, bucket.record.is_part())?;
     // Chain and signature were judged just now; the type asks for a verified entry.
     let entry = strongroom_wire::chain::Verified::danger_from_own_store(entry);
     let header = entry.header();
@@ -303,6 +305,8 @@ fn verify_entry(
     let body = match bucket.keyring.open_version(&entry) {
         // Its content stands in a later version, or was to go.
         Err(EntryOpenError::Purged) => return Ok(None),
+        // Of a document that is held from some time on, what is older stays shut.
+        Err(EntryOpenError::NoKey) if bucket.record.is_part() => return Ok(None),
         opened => opened.map_err(|e| e.to_string())?,
     };
     let references = references_match(&entry, &body)?;
@@ -341,11 +345,13 @@ struct AuthorsSeen {
 }
 
 impl AuthorsSeen {
-    fn check(&mut self, entry: &Entry) -> Result<(), String> {
+    /// Of a part of a bucket there are gaps in every chain.
+    fn check(&mut self, entry: &Entry, part: bool) -> Result<(), String> {
         let header = entry.header();
         let author = header.author;
         let due = self.tips.get(&author).map_or((0, EntryId::ZERO), |(seq, id)| (seq + 1, *id));
-        if (header.seq, header.prev) != due {
+        let gap = part && header.seq > due.0;
+        if !gap && (header.seq, header.prev) != due {
             return Err("its author's chain is broken before it".to_owned());
         }
         self.tips.insert(author, (header.seq, entry.id()));
@@ -383,7 +389,9 @@ impl AuthorsSeen {
 /// chunks would have them collected at the provider. Lists are only named there; what they say is
 /// looked at where all chunks are.
 pub(super) fn references_match(entry: &Entry, body: &VersionBody) -> Result<References, String> {
-    let Ok(Clear::Version(references)) = Clear::decode(Kind::Version, entry.clear()) else {
+    let Ok(Clear::Version(Version { references, .. })) =
+        Clear::decode(Kind::Version, entry.clear())
+    else {
         return Err("its clear part is malformed".to_owned());
     };
     let References::Chunks(ids) = &references else { return Ok(references) };

@@ -8,6 +8,7 @@ mod checkpoints;
 mod contacts;
 mod damage;
 mod devices;
+mod documents;
 mod drops;
 mod epochs;
 mod faults;

@@ -230,6 +230,20 @@ fn head(facts: Item) -> Item {
 }
 
 #[test]
+fn document_keys() {
+    let items: fn() -> Vec<Item> = || {
+        let key = |kind, byte| list(vec![uint(kind), blob(byte, 32)]);
+        vec![list(vec![key(0, 1), key(1, 2), key(2, 3)])]
+    };
+    let mut rows = book("document-keys-row", "document keys row", items);
+    let bent = |kind, len| bent(items, 0, list(vec![list(vec![uint(kind), blob(1, len)])]));
+    rows.case("kind 3", "unknown", "BK, DK or VK", &bent(3, 32));
+    rows.case("short key", "limit", "31 bytes", &bent(0, 31));
+    rows.case("none", "ok", "nothing opened yet", &bytes(&list(vec![list(vec![])])));
+    rows.settle();
+}
+
+#[test]
 fn replica_rows() {
     let items: fn() -> Vec<Item> = || {
         let (a, b, c) = (blob(1, 32), blob(2, 1_216), blob(3, 32));

@@ -72,7 +72,7 @@ fn write(dice: &mut Dice, before: &[Written]) -> Written {
     let (kind, clear) = if removed {
         (Kind::Tombstone, Clear::Tombstone { keep_until: 0 })
     } else {
-        (Kind::Version, Clear::Version(References::NONE))
+        (Kind::Version, Clear::version(References::NONE))
     };
     let mut nonce = [0; 32];
     nonce[..8].copy_from_slice(&dice.next().to_be_bytes());

@@ -146,7 +146,7 @@ pub fn planned(document: u8, plain: &[u8]) -> Planned {
         kind: Kind::Version,
         parents: vec![],
         generation: 0,
-        clear: Clear::Version(References::NONE).encode(),
+        clear: Clear::version(References::NONE).encode(),
         plain: plain.to_vec(),
     }
 }

@@ -66,8 +66,12 @@ fn member_entry(home: &Home, said: &Said) -> Verified<Entry> {
         .for_holder(home.key.public(), Some(said.tag));
     let claims = parent.attenuate(&claims).unwrap();
     let capability = Capability::issue(&claims, |it| home.founded.member.sign(it)).unwrap();
-    let clear =
-        Member { capabilities: vec![capability.bytes().to_vec()], wrap: None, commitment: None };
+    let clear = Member {
+        capabilities: vec![capability.bytes().to_vec()],
+        wrap: None,
+        commitment: None,
+        open: Vec::new(),
+    };
     let body = MemberBody {
         principal: said.principal,
         proof: said.proof.clone(),

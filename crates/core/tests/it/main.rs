@@ -12,6 +12,7 @@ mod founding;
 #[path = "../../../wire/tests/it/golden.rs"]
 mod golden;
 mod granting;
+mod holding;
 mod joining;
 mod keylog;
 mod make_card;

@@ -262,7 +262,7 @@ fn what_goes_back_in_time_or_follows_nothing_is_refused() {
         kind: Kind::Version,
         parents,
         generation: 0,
-        clear: Clear::Version(strongroom_wire::clear::References::NONE).encode(),
+        clear: Clear::version(strongroom_wire::clear::References::NONE).encode(),
         plain: plain(name),
     };
     let mut seal = |millis: u64, planned: Planned| {

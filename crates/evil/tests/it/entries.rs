@@ -260,6 +260,7 @@ fn enrolled(like: &Entry, key: &SigningKey, capability: &Capability) -> Vec<Entr
         capabilities: vec![capability.bytes().to_vec()],
         wrap: None,
         commitment: None,
+        open: Vec::new(),
     });
     let member = Entry::assemble(header.clone(), clear.encode(), vec![5; 300]);
     let member = sign(member, key);
@@ -267,7 +268,7 @@ fn enrolled(like: &Entry, key: &SigningKey, capability: &Capability) -> Vec<Entr
     header.document = DocumentTag([9; 16]);
     header.parents.clear();
     (header.seq, header.prev) = (1, member.id());
-    let clear = Clear::Version(References::NONE).encode();
+    let clear = Clear::version(References::NONE).encode();
     let version = sign(Entry::assemble(header, clear, vec![5; 300]), key);
     vec![member, version]
 }

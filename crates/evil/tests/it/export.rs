@@ -100,7 +100,7 @@ fn a44_hostile_file_names() {
             kind: Kind::Version,
             parents: Vec::new(),
             generation: 0,
-            clear: Clear::Version(References::NONE).encode(),
+            clear: Clear::version(References::NONE).encode(),
             plain,
         })
         .collect();

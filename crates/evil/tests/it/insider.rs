@@ -254,7 +254,7 @@ impl Insider {
         let planned = plains.into_iter().map(|plain| {
             let mut document = DocumentTag::ZERO;
             getrandom::fill(&mut document.0).unwrap();
-            let clear = Clear::Version(References::NONE).encode();
+            let clear = Clear::version(References::NONE).encode();
             let kind = Kind::Version;
             Planned { document, kind, parents: Vec::new(), generation: 0, clear, plain }
         });

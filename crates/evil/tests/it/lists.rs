@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use strongroom_client::{PutOptions, Quiet};
 use strongroom_core::writer::Planned;
-use strongroom_wire::clear::{Clear, References};
+use strongroom_wire::clear::{Clear, References, Version};
 use strongroom_wire::entry::Kind;
 use strongroom_wire::ids::{ChunkId, DocumentTag};
 
@@ -23,7 +23,9 @@ fn a_list_that_leaves_out_a_chunk_is_named_by_a_deep_verify() {
     let all = entries_of(&world, insider.bucket);
     let long =
         all.iter().find_map(|entry| match Clear::decode(entry.header().kind, entry.clear()) {
-            Ok(Clear::Version(References::Lists(lists))) => Some((entry, lists)),
+            Ok(Clear::Version(Version { references: References::Lists(lists), .. })) => {
+                Some((entry, lists))
+            }
             _ => None,
         });
     let (entry, lists) = long.expect("its chunks stand in a list");
@@ -40,7 +42,7 @@ fn a_list_that_leaves_out_a_chunk_is_named_by_a_deep_verify() {
             kind: Kind::Version,
             parents: Vec::new(),
             generation: 0,
-            clear: Clear::Version(References::Lists(vec![id])).encode(),
+            clear: Clear::version(References::Lists(vec![id])).encode(),
             plain: plain.clone(),
         };
         let sealed = insider.seal_planned(now_millis(), &[planned]);

@@ -155,7 +155,7 @@ pub fn directory(lengths: &[usize], in_order: bool, rng: &mut DangerSeeded) -> V
         let mut document = DocumentTag::ZERO;
         rng.fill(&mut document.0);
         order.push(document);
-        let clear = Clear::Version(References::NONE).encode();
+        let clear = Clear::version(References::NONE).encode();
         let (kind, parents, plain) = (Kind::Version, Vec::new(), vec![7; *len]);
         planned.push(Planned { document, kind, parents, generation: 0, clear, plain });
     }
@@ -259,7 +259,7 @@ impl<'a> Shared<'a> {
                 rng.fill(&mut document.0);
                 let mut plain = vec![0; usize::try_from(20 + rng.below(3_000)).unwrap()];
                 rng.fill(&mut plain);
-                let clear = Clear::Version(References::NONE).encode();
+                let clear = Clear::version(References::NONE).encode();
                 let (kind, parents) = (Kind::Version, Vec::new());
                 Planned { document, kind, parents, generation: 0, clear, plain }
             })

@@ -11,6 +11,8 @@ mod spending;
 
 pub use spending::Budget;
 
+pub(super) use references::ids_of_list;
+
 use std::collections::hash_map::Entry::Vacant;
 use std::collections::{HashMap, HashSet};
 use std::pin::Pin;
@@ -28,7 +30,7 @@ use tokio::sync::MutexGuard;
 
 use super::{Bucket, Buckets, Change, Reserved, State};
 use crate::refusal::{Member, Refusal};
-use crate::rows::{self, AuthorTip, Meta, OVERHEAD, Place};
+use crate::rows::{self, AuthorTip, Meta, OVERHEAD, Place, Version};
 use crate::store::{Store, now_millis, now_secs, offload, random};
 
 /// What one request brings beside bytes of chunks.
@@ -544,7 +546,7 @@ impl<'a> Judging<'a> {
         let clear = Clear::decode(header.kind, entry.clear())
             .map_err(|_| refuse(entry, ControlError::Form))?;
         match &clear {
-            Clear::Version(references) => self.refer(entry, references, judged)?,
+            Clear::Version(version) => self.refer(entry, &version.references, judged)?,
             Clear::Message(message) => self.refer(entry, &message.references, judged)?,
             Clear::Purge { entries, chunks } => self.purge(entry, entries, chunks, judged)?,
             _ => {}
@@ -561,6 +563,10 @@ impl<'a> Judging<'a> {
         judged.new_bytes += len + OVERHEAD;
         judged.batch.put(rows::arrival(self.bucket, place.number), row);
         judged.batch.put(rows::entry(self.bucket, entry.id()), place.encode());
+        if !header.document.is_zero() {
+            let key = rows::version(self.bucket, header.document, place.number);
+            judged.batch.put(key, Version { hlc: header.hlc, id: entry.id() }.encode());
+        }
         if header.kind.is_control() {
             judged.batch.put(rows::control(self.bucket, place.number), Vec::new());
         }

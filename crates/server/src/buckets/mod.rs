@@ -29,10 +29,12 @@ use crate::rows::{self, AuthorTip, ChunkRow, Meta, Place, Spent};
 use crate::store::{Store, offload};
 
 mod admit;
+mod areas;
 mod chunks;
 mod pull;
 
 pub use admit::{Admitted, Arriving, Bringing, Budget, is_simple};
+pub use areas::is_in;
 pub use pull::Pulled;
 
 /// What a vault has used, over all its buckets.

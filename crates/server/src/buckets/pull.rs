@@ -1,17 +1,18 @@
 //! Pulling: what came since a cursor. Comes in: a cursor, an area, a limit. Goes out: encoded
 //! entries in the order of their arrival, and the cursor after them. Must not know: who asks.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use strongroom_store::Scan;
-use strongroom_wire::cbor::Reader;
-use strongroom_wire::entry::Header;
+use strongroom_wire::chain::signature_holds;
+use strongroom_wire::entry::Entry;
 use strongroom_wire::frame::{Area, Cursor};
-use strongroom_wire::ids::{BucketId, EntryId};
-use strongroom_wire::limits::{BATCH_ENTRIES_MAX, HEADER_LEN_MAX, RESPONSE_LEN_MAX};
+use strongroom_wire::ids::{AuthorKey, BucketId, EntryId};
+use strongroom_wire::limits::{BATCH_ENTRIES_MAX, RESPONSE_LEN_MAX};
 
-use super::{Bucket, Buckets, Published, damaged};
+use super::{Bucket, Buckets, Published, damaged, is_in};
 use crate::refusal::Refusal;
 use crate::rows::{self, Place};
 
@@ -95,24 +96,32 @@ struct Run {
     /// sent in one request may be signed at its end only, so it is given out whole.
     whole: u64,
     whole_entries: usize,
+    /// Authors of whom something was given that no signature covers yet.
+    open: HashSet<AuthorKey>,
 }
 
 impl Run {
     fn take(&mut self, number: u64, row: &[u8], area: Area, skip: &[u64]) -> ControlFlow<()> {
         let Some((flags, entry)) = row.split_first() else { return ControlFlow::Break(()) };
-        let wanted = skip.binary_search(&number).is_err() && is_in(area, entry);
+        let given = if skip.binary_search(&number).is_ok() {
+            None
+        } else if area == Area::Bucket {
+            Some(entry.to_vec())
+        } else {
+            self.part_of(area, entry)
+        };
         // A request is never longer than an answer, so the first always fits.
-        let full = wanted
-            && (self.len + entry.len() > RESPONSE_LEN_MAX
-                || self.entries.len() >= BATCH_ENTRIES_MAX);
+        let full = given.as_ref().is_some_and(|given| {
+            self.len + given.len() > RESPONSE_LEN_MAX || self.entries.len() >= BATCH_ENTRIES_MAX
+        });
         if self.whole_entries > 0 && (full || self.looked_at >= LOOKED_AT_MAX) {
             return ControlFlow::Break(());
         }
         self.at = number;
         self.looked_at += 1;
-        if wanted {
-            self.len += entry.len();
-            self.entries.push(entry.to_vec());
+        if let Some(given) = given {
+            self.len += given.len();
+            self.entries.push(given);
         }
         if flags & rows::LAST_OF_REQUEST != 0 {
             self.whole = number;
@@ -120,13 +129,26 @@ impl Run {
         }
         ControlFlow::Continue(())
     }
-}
 
-/// Whether an encoded entry lies in the area. One document comes with the control log: without it
-/// nobody could judge the document.
-fn is_in(area: Area, entry: &[u8]) -> bool {
-    let Area::Document(tag) = area else { return true };
-    let mut r = Reader::new(entry);
-    let header = r.array_exact(4).and_then(|()| r.bytes(HEADER_LEN_MAX)).and_then(Header::decode);
-    header.is_ok_and(|header| header.kind.is_control() || header.document == tag)
+    /// What of an entry is given to who may read a part only: all of what lies in it. Where that is
+    /// unsigned, of the next ones of its author, up to one whose signature covers it, headers and
+    /// clear parts: without them nobody could tell who wrote it. A signature that does not hold
+    /// covers nothing.
+    fn part_of(&mut self, area: Area, bytes: &[u8]) -> Option<Vec<u8>> {
+        let inside = is_in(area, bytes);
+        if !inside && self.open.is_empty() {
+            return None;
+        }
+        let entry = Entry::decode(bytes).ok()?;
+        let author = entry.header().author;
+        if !inside && !self.open.contains(&author) {
+            return None;
+        }
+        if signature_holds(&entry) {
+            self.open.remove(&author);
+        } else {
+            self.open.insert(author);
+        }
+        Some(if inside { bytes.to_vec() } else { entry.without_sealed().encode() })
+    }
 }

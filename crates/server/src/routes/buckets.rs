@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
-use strongroom_wire::capability::{Action, Target};
+use strongroom_wire::capability::Action;
 use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::frame::{Area, Cursor, Frame, write_entries};
 use strongroom_wire::ids::{BucketId, PublicKey};
@@ -107,7 +107,7 @@ pub async fn exchange(
     call: Call,
 ) -> Answer {
     let id = BucketId::from_base32(&bucket)?;
-    let bucket = call.bucket(id, &[&[Action::Pull], CARRIERS].concat()).await?;
+    let (bucket, part) = call.part(id, &[&[Action::Pull], CARRIERS].concat()).await?;
     let grant = call.grant()?.clone();
     let deactivated = bucket.published().control.is_deactivated();
     let target = *grant.target();
@@ -149,7 +149,7 @@ pub async fn exchange(
     if let Some((area, _)) = exchange.since {
         may_pull(&grant, id, area)?;
     }
-    respond(&provider, bucket, &exchange, own).await
+    respond(&provider, bucket, &exchange, part, own).await
 }
 
 /// The area is clamped to what the chain covers before anything is read.
@@ -158,24 +158,26 @@ fn may_pull(
     bucket: BucketId,
     area: Area,
 ) -> Result<(), Refusal> {
-    let target = match area {
-        Area::Bucket => Target::Bucket(bucket),
-        Area::Document(tag) => Target::Document(bucket, tag),
-    };
-    if grant.allows(Action::Pull, &target) { Ok(()) } else { Err(Problem::Forbidden.into()) }
+    let allowed = grant.allows(Action::Pull, &area.target(bucket));
+    if allowed { Ok(()) } else { Err(Problem::Forbidden.into()) }
 }
 
 async fn respond(
     provider: &Provider,
     bucket: Arc<Bucket>,
     exchange: &Exchange,
+    part: Area,
     own: Vec<u64>,
 ) -> Result<Response, Refusal> {
     let shown = bucket.published();
-    let done = exchange.salt.map(|salt| Frame::Done {
-        count: shown.sum.count(),
-        fingerprint: shown.sum.fingerprint(&salt),
-    });
+    let area = exchange.since.map_or(part, |(area, _)| area);
+    let done = match exchange.salt {
+        Some(salt) => {
+            let sum = provider.buckets.sum_of(&bucket, &shown, area)?;
+            Some(Frame::Done { count: sum.count(), fingerprint: sum.fingerprint(&salt) })
+        }
+        None => None,
+    };
     let mut out = Vec::new();
     let mut room = None;
     // Who asks for the whole bucket and compares sets is told what is lost of it.

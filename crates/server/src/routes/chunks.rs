@@ -6,6 +6,7 @@ use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use strongroom_wire::api::decode_have;
 use strongroom_wire::capability::Action;
+use strongroom_wire::frame::Area;
 use strongroom_wire::ids::{BucketId, ChunkId};
 use strongroom_wire::limits::{CHUNK_SEALED_LEN, REQUEST_BODY_LEN_MAX};
 use strongroom_wire::problem::Problem;
@@ -17,6 +18,7 @@ use crate::gate::{Call, one};
 use crate::held::HeldBody;
 use crate::provider::Provider;
 use crate::refusal::{Answer, Refusal};
+use crate::store::offload;
 
 /// Actions of which one is needed to put chunks.
 const PUTTERS: &[Action] = &[Action::Write, Action::Put, Action::Append];
@@ -114,7 +116,7 @@ pub async fn put_many(
         (status = 206, description = "The range", content_type = "application/octet-stream"),
         (status = 401, description = "No session"),
         (status = 403, description = "The session's chain does not allow pull here"),
-        (status = 404, description = "Not put under this bucket"),
+        (status = 404, description = "Not put under this bucket, or of no entry the chain covers"),
         (status = 416, description = "The range lies outside the chunk"),
     )
 )]
@@ -124,7 +126,14 @@ pub async fn read(
     call: Call,
 ) -> Answer {
     let (bucket, chunk) = (BucketId::from_base32(&bucket)?, ChunkId::from_base32(&chunk)?);
-    let bucket = call.bucket(bucket, &[Action::Pull]).await?;
+    let (bucket, area) = call.part(bucket, &[Action::Pull]).await?;
+    if area != Area::Bucket {
+        let (shared, of) = (provider.clone(), bucket.clone());
+        let refers = offload(move || shared.buckets.refers(&of, area, chunk)).await??;
+        if !refers {
+            return Err(Problem::NotFound.into());
+        }
+    }
     let len = provider.buckets.chunk_len(bucket.id, chunk)?.ok_or(Problem::NotFound)?;
     let Ok(range) = asked_range(&call.headers, u64::from(len)) else { return Ok(outside(len)) };
     let (start, end) = range.unwrap_or((0, u64::from(len)));

@@ -3,14 +3,12 @@
 
 use axum::extract::{Path, State};
 use http::StatusCode;
-use strongroom_wire::capability::{Action, Target};
-use strongroom_wire::cbor::Reader;
-use strongroom_wire::entry::Header;
+use strongroom_wire::capability::Action;
 use strongroom_wire::ids::{BucketId, EntryId};
-use strongroom_wire::limits::HEADER_LEN_MAX;
 use strongroom_wire::problem::Problem;
 
 use super::{CBOR, answer};
+use crate::buckets::is_in;
 use crate::gate::Call;
 use crate::held::HeldBody;
 use crate::provider::Provider;
@@ -36,27 +34,13 @@ pub async fn read(
     call: Call,
 ) -> Answer {
     let (bucket, id) = (BucketId::from_base32(&bucket)?, EntryId::from_base32(&entry)?);
-    let bucket = call.bucket(bucket, &[Action::Pull]).await?;
+    let (bucket, area) = call.part(bucket, &[Action::Pull]).await?;
     let encoded = provider.buckets.entry(bucket.id, id)?.ok_or(Problem::NotFound)?;
-    if !covers(&call, bucket.id, &encoded)? {
+    if !is_in(area, &encoded) {
         // The same answer as for one that is not here.
         return Err(Problem::NotFound.into());
     }
     let room = provider.answers.take(encoded.len()).await?;
     provider.metrics.entries_sent.one();
     Ok(answer(StatusCode::OK, CBOR, HeldBody::new(encoded, Some(room))))
-}
-
-/// Whether the session's chain covers the entry: all of the bucket, or the entry's document. The
-/// control log comes with every document; without it nobody could judge one.
-fn covers(call: &Call, bucket: BucketId, encoded: &[u8]) -> Result<bool, crate::Refusal> {
-    let grant = call.grant()?;
-    if grant.allows(Action::Pull, &Target::Bucket(bucket)) {
-        return Ok(true);
-    }
-    let mut r = Reader::new(encoded);
-    r.array_exact(4)?;
-    let header = Header::decode(r.bytes(HEADER_LEN_MAX)?)?;
-    let document = Target::Document(bucket, header.document);
-    Ok(header.kind.is_control() || grant.allows(Action::Pull, &document))
 }

@@ -45,7 +45,7 @@ impl Scene {
 fn version_at(author: &mut Author, change: impl FnOnce(&mut Header)) -> Entry {
     let mut header = author.header(Kind::Version, DocumentTag(random()));
     change(&mut header);
-    author.finish(header, &Clear::Version(References::NONE), noise(50))
+    author.finish(header, &Clear::version(References::NONE), noise(50))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,7 +67,7 @@ async fn a_bad_entry_is_named_and_nothing_of_its_request_is_kept() {
     let unsigned = {
         let mut author = author.clone();
         let header = author.header(Kind::Version, DocumentTag(random()));
-        author.unsigned(header, &Clear::Version(References::NONE), noise(50))
+        author.unsigned(header, &Clear::version(References::NONE), noise(50))
     };
     let forged = {
         let entry = made(&|_| ());
@@ -144,7 +144,7 @@ async fn a_run_signed_at_its_end_comes_back_whole() {
     let mut run = Vec::new();
     for _ in 0..40 {
         let header = scene.bucket.author.header(Kind::Version, DocumentTag(random()));
-        let clear = Clear::Version(References::NONE);
+        let clear = Clear::version(References::NONE);
         run.push(scene.bucket.author.unsigned(header, &clear, noise(30)));
     }
     run.push(scene.bucket.author.version(30, References::NONE));
@@ -405,7 +405,7 @@ async fn a_long_pull_comes_in_pieces_that_end_where_requests_ended() {
         let mut request = Vec::new();
         for _ in 0..59 {
             let header = scene.bucket.author.header(Kind::Version, DocumentTag(random()));
-            let clear = Clear::Version(References::NONE);
+            let clear = Clear::version(References::NONE);
             request.push(scene.bucket.author.unsigned(header, &clear, noise(60_000)));
         }
         request.push(scene.bucket.author.version(60_000, References::NONE));

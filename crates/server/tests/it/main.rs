@@ -6,6 +6,7 @@ mod process;
 mod world;
 
 mod admission;
+mod areas;
 mod blind;
 mod cost;
 mod drops;

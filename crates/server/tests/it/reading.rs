@@ -25,7 +25,7 @@ async fn an_entry_is_read_by_its_id() {
     // A run: only its end is signed. The first is read as it rests, without a signature.
     let mut header = bucket.author.header(strongroom_wire::entry::Kind::Version, random_tag());
     header.generation = 0;
-    let clear = strongroom_wire::clear::Clear::Version(References::NONE);
+    let clear = strongroom_wire::clear::Clear::version(References::NONE);
     let first = bucket.author.unsigned(header, &clear, vec![7; 90]);
     let last = bucket.author.version(1_024, References::NONE);
     let sent = [Frame::Entries(vec![first.clone(), last.clone()])];

@@ -230,14 +230,14 @@ impl Author {
     /// A version of a new document, `len` sealed bytes.
     pub fn version(&mut self, len: usize, references: References) -> Entry {
         let header = self.header(Kind::Version, DocumentTag(random()));
-        self.finish(header, &Clear::Version(references), noise(len))
+        self.finish(header, &Clear::version(references), noise(len))
     }
 }
 
 /// The clear part of a member entry with one capability.
 pub fn carries(capability: &Capability) -> Clear {
     let capabilities = vec![capability.bytes().to_vec()];
-    Clear::Member(Member { capabilities, wrap: None, commitment: None })
+    Clear::Member(Member { capabilities, wrap: None, commitment: None, open: Vec::new() })
 }
 
 pub fn noise(len: usize) -> Vec<u8> {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use strongroom_client::InvitationInfo;
+use strongroom_client::{INVITATION_END, InvitationInfo, Vault};
 
 use crate::{
     commands::grant::agreed,
@@ -32,7 +32,21 @@ pub struct Args {
 pub fn run(args: &Args, session: &Session) -> Outcome {
     let text = read(&args.file)?;
     let vault = session.open()?;
-    let said = vault.read_invitation(&text)?;
+    for one in invitations(&text) {
+        accept(one, args, &vault, session)?;
+    }
+    Ok(())
+}
+
+/// One file may hold several: who shares three documents hands over one file.
+fn invitations(text: &str) -> Vec<&str> {
+    let parts = text.split_inclusive(INVITATION_END);
+    let parts: Vec<&str> = parts.filter(|part| part.contains(INVITATION_END)).collect();
+    if parts.len() > 1 { parts } else { vec![text] }
+}
+
+fn accept(text: &str, args: &Args, vault: &Vault, session: &Session) -> Outcome {
+    let said = vault.read_invitation(text)?;
     if args.show {
         return session.out.facts(&said, |to| write!(to, "{}", in_words(&said, session)));
     }
@@ -41,7 +55,7 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         agreed(&question, "`strongroom accept --show FILE` tells what it is; --yes accepts")?;
     }
     let bar = session.progress();
-    let bucket = vault.accept(&text, &bar)?;
+    let bucket = vault.accept(text, &bar)?;
     drop(bar);
     session.out.report(&bucket, |to| {
         let label = session.out.name(&bucket.label);

@@ -1,5 +1,5 @@
-//! `grant`. Comes in: a bucket, a contact and what they may do. Goes out: an invitation. Must not
-//! know: keys, how it travels.
+//! `grant`. Comes in: a bucket or one document, a contact and what they may do. Goes out: an
+//! invitation. Must not know: keys, how it travels.
 
 use std::{
     fs,
@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use strongroom_client::{ErrorKind, Rights, Terms, Vault};
+use strongroom_client::{DocumentShare, ErrorKind, Place, Rights, Terms, Vault};
 
 use crate::{
     args, ask,
@@ -16,15 +16,16 @@ use crate::{
     show::time_or_never,
 };
 
-/// Let a contact into a bucket, for a time
+/// Let a contact into a bucket, or let them read one document, for a time
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The invitation opens for that contact alone, and once. Send it any way you \
                         like.\nThey open it with `strongroom accept FILE`."
 )]
 pub struct Args {
-    /// The bucket: its label or did:bkt:…
-    bucket: String,
+    /// The bucket, by its label or did:bkt:…; or one document in it: `[BUCKET:]/path`
+    #[arg(value_name = "BUCKET|PATH")]
+    what: String,
     /// Whom: a contact's name, as `strongroom contact ls` shows it
     who: String,
     /// They may read (the default)
@@ -45,6 +46,9 @@ pub struct Args {
     /// Until you take them out
     #[arg(long, conflicts_with = "until")]
     forever: bool,
+    /// This one version of a document, as `strongroom history` names it
+    #[arg(long, value_name = "VERSION", conflicts_with = "from_now")]
+    version: Option<String>,
     /// Where the invitation goes; `-`: standard output
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -55,13 +59,10 @@ pub struct Args {
 
 pub fn run(args: &Args, session: &Session) -> Outcome {
     let vault = session.open()?;
-    let bucket = bucket_of(&vault, &args.bucket)?;
-    known_well(&vault, args, session)?;
-    if args.until.is_none() && !args.forever && !session.yes {
-        let question =
-            format!("{} will have access until you take it back. Sure? [y/N] ", args.who);
-        agreed(&question, "say until when: --until 2027-01-31, --until 30d, or --forever")?;
-    }
+    let what = what_of(&vault, &args.what)?;
+    check_what(&what, args)?;
+    known_well(&vault, &args.who, args.fingerprint.as_deref(), session)?;
+    an_end(&args.who, args.until, args.forever, session)?;
     let rights = match (args.write, args.admin) {
         (_, true) => Rights::Admin,
         (true, _) => Rights::Write,
@@ -73,8 +74,20 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         return Err(Failure::new(Exit::Conflict, format!("{} is there already", out.display()))
             .hint("name another file: --out FILE; nothing was granted"));
     }
-    let terms = Terms { rights, until: args.until, from_now: args.from_now };
-    let granted = vault.grant_as(Some(&bucket), &args.who, terms)?;
+    let granted = match &what {
+        What::Bucket(bucket) => {
+            let terms = Terms { rights, until: args.until, from_now: args.from_now };
+            vault.grant_as(Some(bucket), &args.who, terms)?
+        }
+        What::Document(place) => {
+            let share = match &args.version {
+                Some(version) => DocumentShare::Version(version.clone()),
+                None if args.from_now => DocumentShare::FromNow,
+                None => DocumentShare::All,
+            };
+            vault.grant_document(place, &args.who, &share, args.until)?
+        }
+    };
     if to_stdout && !session.out.is_json() {
         return session.out.facts(&granted, |to| write!(to, "{}", granted.invitation));
     }
@@ -82,11 +95,16 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         write_new(&out, &granted.invitation)?;
     }
     session.out.report(&granted, |to| {
-        let (who, bucket) = (session.out.name(&granted.name), session.out.name(&granted.bucket));
+        let who = session.out.name(&granted.name);
+        let what = match &granted.path {
+            Some(path) => format!("{}:{path}", granted.bucket),
+            None => granted.bucket.clone(),
+        };
         writeln!(
             to,
-            "{who} may {} {bucket}{} until {}",
+            "{who} may {} {}{} until {}",
             in_words(granted.rights),
+            session.out.name(&what),
             if granted.from_now { " from now on" } else { "" },
             time_or_never(granted.until)
         )?;
@@ -106,29 +124,77 @@ fn in_words(rights: &str) -> &'static str {
     }
 }
 
-/// The bucket a person names, with or without the colon of a place.
-pub fn bucket_of(vault: &Vault, text: &str) -> Result<String, Failure> {
+/// What a person names.
+pub enum What {
+    /// A bucket, by its label or id.
+    Bucket(String),
+    /// A document.
+    Document(Place),
+}
+
+/// The bucket a person names, with or without the colon of a place; or the document.
+pub fn what_of(vault: &Vault, text: &str) -> Result<What, Failure> {
     let bare = text.strip_suffix(":/").or_else(|| text.strip_suffix(':')).unwrap_or(text);
     match vault.get_bucket(bare) {
-        Ok(_) => Ok(bare.to_owned()),
+        Ok(_) => Ok(What::Bucket(bare.to_owned())),
         Err(error) if error.kind() == ErrorKind::NotFound && text.contains('/') => {
-            Err(Failure::usage("this version shares whole buckets, not single documents")
-                .hint("`strongroom bucket create LABEL`, put it there, and grant that bucket"))
+            let place = Place::parse(text)?;
+            if place.names.is_empty() {
+                return Err(Failure::usage(format!("`{text}` names no bucket"))
+                    .hint("give its label: `strongroom bucket ls` shows all"));
+            }
+            Ok(What::Document(place))
         }
         Err(error) => Err(error.into()),
     }
 }
 
+/// The bucket a person names, where a document makes no sense.
+pub fn bucket_of(vault: &Vault, text: &str) -> Result<String, Failure> {
+    match what_of(vault, text)? {
+        What::Bucket(bucket) => Ok(bucket),
+        What::Document(place) => Err(Failure::usage(format!("{place} is no bucket"))
+            .hint("give the label of a bucket: `strongroom bucket ls` shows all")),
+    }
+}
+
+fn check_what(what: &What, args: &Args) -> Outcome {
+    match what {
+        What::Document(place) if args.write || args.admin => {
+            Err(Failure::usage(format!("{place} is one document: it can be shared to read only"))
+                .hint(format!(
+                    "who writes needs a bucket: `strongroom bucket create LABEL`, put it there, \
+                     `strongroom grant LABEL {} --write`",
+                    args.who
+                )))
+        }
+        What::Bucket(bucket) if args.version.is_some() => {
+            Err(Failure::usage(format!("{bucket} is a bucket: versions are of documents"))
+                .hint(format!("name the document: `strongroom grant {bucket}:/path …`")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A grant without an end needs a word.
+pub fn an_end(who: &str, until: Option<u64>, forever: bool, session: &Session) -> Outcome {
+    if until.is_some() || forever || session.yes {
+        return Ok(());
+    }
+    let question = format!("{who} will have access until you take it back. Sure? [y/N] ");
+    agreed(&question, "say until when: --until 2027-01-31, --until 30d, or --forever")
+}
+
 /// Nobody is let in whose keys were never compared, unless a person says so, looking at them.
-fn known_well(vault: &Vault, args: &Args, session: &Session) -> Outcome {
-    let contact = vault.contact(&args.who)?;
-    if let Some(told) = &args.fingerprint {
-        if *told == contact.principal {
+pub fn known_well(vault: &Vault, who: &str, told: Option<&str>, session: &Session) -> Outcome {
+    let contact = vault.contact(who)?;
+    if let Some(told) = told {
+        if told == contact.principal {
             return Ok(());
         }
         return Err(Failure::new(
             Exit::Damaged,
-            format!("{} is another:\n  told   {told}\n  pinned {}", args.who, contact.principal),
+            format!("{who} is another:\n  told   {told}\n  pinned {}", contact.principal),
         )
         .hint("nothing was granted; compare with them in person"));
     }
@@ -140,10 +206,8 @@ fn known_well(vault: &Vault, args: &Args, session: &Session) -> Outcome {
         "You never compared keys with {name}:\n  {}\nIs that what they show? [y/N] ",
         contact.principal
     );
-    let hint = format!(
-        "`strongroom contact verify {}`, or name their principal: --fingerprint prn:…",
-        args.who
-    );
+    let hint =
+        format!("`strongroom contact verify {who}`, or name their principal: --fingerprint prn:…");
     agreed(&question, &hint)
 }
 
@@ -159,7 +223,7 @@ pub fn agreed(question: &str, hint: &str) -> Outcome {
     if yes { Ok(()) } else { Err(Failure::new(Exit::General, "nothing was changed").hint(hint)) }
 }
 
-fn write_new(path: &Path, text: &str) -> Outcome {
+pub fn write_new(path: &Path, text: &str) -> Outcome {
     let failed = |error| Failure::io(path.display(), &error);
     let mut file =
         fs::OpenOptions::new().write(true).create_new(true).open(path).map_err(failed)?;

@@ -6,11 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use strongroom_client::{PutOptions, Source, place::Place, report::PutReport};
+use strongroom_client::{GrantInfo, PutOptions, Source, Vault, place::Place, report::PutReport};
 
 use crate::{
     args,
-    commands::refusals,
+    commands::{
+        grant::{an_end, known_well, write_new},
+        refusals,
+    },
     exit::{Exit, Failure, Outcome},
     session::Session,
     show::{count, counted, size},
@@ -33,6 +36,28 @@ pub struct Args {
     /// Keep at most so much sealed content on this device, as 500M or 2G
     #[arg(long, value_name = "SIZE", value_parser = args::bytes)]
     cache_size: Option<u64>,
+    #[command(flatten)]
+    grant: Grant,
+}
+
+/// Sharing what is stored, at once.
+#[derive(Debug, clap::Args)]
+struct Grant {
+    /// Let this contact read each file that is stored
+    #[arg(long = "grant", value_name = "WHO")]
+    who: Option<String>,
+    /// Until the end of that day, or for that long: 2027-01-31, 30d, 8h
+    #[arg(long, value_name = "WHEN", value_parser = args::until, requires = "who")]
+    until: Option<u64>,
+    /// Until you take it back
+    #[arg(long, conflicts_with = "until", requires = "who")]
+    forever: bool,
+    /// Where the invitations go; `-`: standard output
+    #[arg(long, short, value_name = "FILE", requires = "who")]
+    out: Option<PathBuf>,
+    /// Their principal, compared with them in person: for contacts who are not verified yet
+    #[arg(long, value_name = "PRN", requires = "who")]
+    fingerprint: Option<String>,
 }
 
 const HELP: &str = "\
@@ -40,19 +65,107 @@ Examples:
   strongroom put letters                 the tree becomes /letters
   strongroom put letters /2026           the tree becomes /2026
   strongroom put a.txt b.txt /2026/      they become /2026/a.txt and /2026/b.txt
-  date | strongroom put - work:/now      standard input becomes /now in the bucket `work`";
+  date | strongroom put - work:/now      standard input becomes /now in the bucket `work`
+  strongroom put tax.pdf / --grant alice --until 30d    and Alice may read it";
 
 pub fn run(args: Args, session: &Session) -> Outcome {
     let (sources, dest) = sources_and_dest(args.words)?;
     let options =
         PutOptions { cache_size: args.cache_size, exclude: args.exclude, again: args.again };
     let vault = session.open()?;
+    // Everything that could stand in the way of sharing is asked before anything is stored.
+    let sharing = match &args.grant.who {
+        Some(who) => Some(Sharing::of(&vault, who, &args.grant, &sources, &dest, session)?),
+        None => None,
+    };
     let report = {
         let progress = session.progress();
         vault.put(&sources, &dest, &options, &progress)?
     };
-    session.out.report(&report, |to| writeln!(to, "{}", words(&report)))?;
-    refusals(session, &report.refused, Exit::General)
+    let Some(sharing) = sharing else {
+        session.out.report(&report, |to| writeln!(to, "{}", words(&report)))?;
+        return refusals(session, &report.refused, Exit::General);
+    };
+    refusals(session, &report.refused, Exit::General)?;
+    let granted = vault.grant_documents(&sharing.places, sharing.who, args.grant.until)?;
+    let all: String = granted.iter().map(|one| one.invitation.as_str()).collect();
+    if granted.is_empty() {
+        // Who has it already reads the new version, too.
+    } else if !sharing.to_stdout() {
+        write_new(&sharing.out, &all)?;
+    } else if !session.out.is_json() {
+        return session.out.facts(&granted, |to| write!(to, "{all}"));
+    }
+    let both = Shared { put: &report, granted: &granted };
+    session.out.report(&both, |to| {
+        writeln!(to, "{}", words(&report))?;
+        if granted.is_empty() {
+            return writeln!(to, "{} may read it already", session.out.name(sharing.who));
+        }
+        let (who, out) = (session.out.name(sharing.who), sharing.out.display());
+        let documents = counted(granted.len() as u64, "document", "documents");
+        writeln!(to, "{who} may read {documents}\n  invitation  {out}  (only {who} can open it)")
+    })
+}
+
+/// What was stored, and to whom it was given.
+#[derive(serde::Serialize)]
+struct Shared<'a> {
+    put: &'a PutReport,
+    granted: &'a [GrantInfo],
+}
+
+/// Whom to share with, and what.
+struct Sharing<'a> {
+    who: &'a str,
+    places: Vec<Place>,
+    out: PathBuf,
+}
+
+impl<'a> Sharing<'a> {
+    fn of(
+        vault: &Vault,
+        who: &'a str,
+        grant: &Grant,
+        sources: &[Source],
+        dest: &Place,
+        session: &Session,
+    ) -> Result<Self, Failure> {
+        known_well(vault, who, grant.fingerprint.as_deref(), session)?;
+        an_end(who, grant.until, grant.forever, session)?;
+        let places = sources.iter().map(|it| shared_place(it, dest)).collect::<Result<_, _>>()?;
+        let out = grant.out.clone().unwrap_or_else(|| format!("{who}.invitation").into());
+        let sharing = Self { who, places, out };
+        if !sharing.to_stdout() && sharing.out.exists() {
+            let what = format!("{} is there already", sharing.out.display());
+            return Err(Failure::new(Exit::Conflict, what)
+                .hint("name another file: --out FILE; nothing was stored"));
+        }
+        Ok(sharing)
+    }
+
+    fn to_stdout(&self) -> bool {
+        self.out.as_os_str() == "-"
+    }
+}
+
+/// Where a source will be; a directory is no document.
+fn shared_place(source: &Source, dest: &Place) -> Result<Place, Failure> {
+    let Source::Path(path) = source else { return Ok(dest.clone()) };
+    if path.is_dir() {
+        return Err(Failure::usage(format!("{} is a directory", path.display())).hint(
+            "what is shared as a whole is a bucket of its own: `strongroom bucket create LABEL`, \
+             put it there, and grant that bucket",
+        ));
+    }
+    if !dest.into {
+        return Ok(dest.clone());
+    }
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.map(|name| dest.join(name)).ok_or_else(|| {
+        Failure::usage(format!("{} has no name that could be shared", path.display()))
+            .hint("say what it becomes: strongroom put FILE /name --grant WHO")
+    })
 }
 
 fn words(report: &PutReport) -> String {

@@ -134,3 +134,46 @@ fn somebody_is_in_from_now_on_and_leaves() {
     assert_eq!(alice.json(&["quarantine", "ls"]), serde_json::json!([]));
     assert_refused(&alice.run(&["quarantine", "show", "ent:aaaaaa"]), 3, "in quarantine");
 }
+
+#[test]
+fn one_document_is_given_when_it_is_saved_and_closed_again() {
+    let provider = Provider::start();
+    let (alice, alices) = person(&provider, "Alice");
+    let (bob, bobs) = person(&provider, "Bob");
+    alice.ok(&["contact", "add", &bobs, "--as", "Bob"]);
+    bob.ok(&["contact", "add", &alices, "--as", "Alice"]);
+    let told = principal(&bob);
+    let out = alice.folder.path().join("for Bob").display().to_string();
+    let tax = alice.folder.path().join("tax.txt").display().to_string();
+    std::fs::write(&tax, "first").unwrap();
+    writes(&alice, &["put", "-", "/diary"], b"for nobody");
+    let put = ["put", &tax, "/", "--grant", "Bob", "--out", &out, "--fingerprint", &told];
+    assert_refused(&alice.run(&put), 2, "this needs a yes");
+    assert_eq!(alice.run(&["cat", "/tax.txt"]).code, 3, "nothing was stored");
+    alice.ok(&[&put[..], &["--until", "30d"]].concat());
+
+    bob.ok(&["accept", "--yes", &out]);
+    assert_eq!(bob.ok(&["cat", "tax.txt:/tax.txt"]), "first");
+    assert!(!bob.ok(&["ls", "tax.txt:/", "-R"]).contains("diary"));
+    assert_refused(&bob.run_with(&["put", "-", "tax.txt:/tax.txt"], b"x"), 1, "not write to it");
+    // Only to read; what is more takes a bucket.
+    for more in ["--write", "--admin"] {
+        let grant = ["grant", "/tax.txt", "Bob", more, "--forever", "--fingerprint", &told];
+        assert_refused(&alice.run(&grant), 2, "to read only");
+    }
+    let access = alice.json(&["grants", "/tax.txt"]);
+    let lines = access.as_array().unwrap();
+    assert_eq!(lines.len(), 2, "{access}");
+    assert_eq!((&lines[0]["you"], &lines[0]["path"]), (&true.into(), &serde_json::Value::Null));
+    assert_eq!((&lines[1]["name"], &lines[1]["path"]), (&"Bob".into(), &"/tax.txt".into()));
+    assert_eq!(alice.json(&["grants", "/diary"]).as_array().unwrap().len(), 1);
+    assert_eq!(alice.json(&["grants"]), access, "everything that was given away");
+
+    let closed = alice.json(&["revoke", "/tax.txt", "Bob"]);
+    assert_eq!((&closed["sent"], &closed["left"]), (&true.into(), &0.into()));
+    assert_refused(&alice.run(&["revoke", "/tax.txt", "Bob"]), 3, "has no access");
+    writes(&alice, &["put", "-", "/tax.txt"], b"second");
+    assert!(bob.fails(1, &["sync"]).err.starts_with("tax.txt is closed to you"));
+    assert_eq!(bob.ok(&["cat", "tax.txt:/tax.txt"]), "first");
+    alice.ok(&["verify"]);
+}

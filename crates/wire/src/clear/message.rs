@@ -24,6 +24,7 @@ pub struct Message {
 impl Message {
     pub(super) fn write(&self, w: &mut Writer) {
         w.array(4).bytes(&*self.enc).bytes(&self.drop.0).bytes(&self.capability);
+        w.array(2);
         self.references.write(w);
     }
 
@@ -33,7 +34,10 @@ impl Message {
             enc: Box::new(r.bytes_exact()?),
             drop: EntryId(r.bytes_exact()?),
             capability: r.bytes(CAPABILITY_LEN_MAX)?.to_vec(),
-            references: References::read(r)?,
+            references: {
+                r.array_exact(2)?;
+                References::read(r)?
+            },
         })
     }
 }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crate::capability::{Action, Actions, Element};
+use crate::capability::{Action, Actions, Element, Target};
 use crate::clear::RevokeTarget;
 use crate::ids::{AuthorKey, EntryId, MemberTag};
 
@@ -68,6 +68,11 @@ pub fn rank(chain: &[Element]) -> usize {
 /// The member a chain was granted to.
 pub(super) fn member(chain: &[Element]) -> Option<MemberTag> {
     chain.last().and_then(|element| element.member)
+}
+
+/// Whether a chain is about the whole bucket, and not one document or version.
+pub(super) fn is_whole(chain: &[Element]) -> bool {
+    chain.last().is_some_and(|last| matches!(last.target, Target::Bucket(_)))
 }
 
 /// Whether the holder of a chain may do this. The root key may do everything.

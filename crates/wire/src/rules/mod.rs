@@ -178,7 +178,7 @@ impl Rules {
 
     /// The members: whose chain is carried by an entry that counts, and neither closed nor stopped
     /// nor named by a standing revoke; unless the carrying entry's author had seen it. A drop is no
-    /// member. Entries that are not `heard` are left out.
+    /// member, nor who holds one document or version. Entries that are not `heard` are left out.
     pub fn members(&self, heard: impl Fn(&EntryId) -> bool) -> BTreeSet<MemberTag> {
         self.chains_in(heard).filter_map(|chain| fact::member(chain)).collect()
     }
@@ -188,8 +188,9 @@ impl Rules {
         let counting = self.counting.iter().filter_map(|place| self.facts.get(place as usize));
         let heard = counting.filter(move |it| heard(&it.fact.id));
         let carried = heard.flat_map(|it| it.fact.carried().iter().map(|chain| (chain, &it.past)));
+        let is_in = |chain: &Chain| fact::is_whole(chain) && !fact::puts_only(chain);
         carried
-            .filter(|(chain, past)| !fact::puts_only(chain) && !self.is_out(chain, past))
+            .filter(move |(chain, past)| is_in(chain) && !self.is_out(chain, past))
             .map(|(chain, _)| chain)
     }
 

@@ -209,8 +209,12 @@ fn what_is_granted_comes_from_the_granters_own_chain() {
     let orphan = Capability::issue(&claims, signer(ALICES_LAPTOP)).unwrap();
     assert_eq!(world.insert(&draft, carries(&[&orphan])), Err(ControlError::Missing));
     // No capability at all.
-    let noise =
-        Clear::Member(Member { capabilities: vec![vec![0xff; 9]], wrap: None, commitment: None });
+    let noise = Clear::Member(Member {
+        capabilities: vec![vec![0xff; 9]],
+        wrap: None,
+        commitment: None,
+        open: Vec::new(),
+    });
     assert_eq!(world.insert(&draft, noise), Err(ControlError::Form));
     // A good one beside a bad one: neither stays.
     let good = world.for_bob(&pull);

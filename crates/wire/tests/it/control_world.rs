@@ -193,6 +193,7 @@ pub fn carries(capabilities: &[&Capability]) -> Clear {
         capabilities: capabilities.iter().map(|one| one.bytes().to_vec()).collect(),
         wrap: None,
         commitment: None,
+        open: Vec::new(),
     })
 }
 

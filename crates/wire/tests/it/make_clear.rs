@@ -1,8 +1,8 @@
 //! Makes vectors/clear: the clear part of every kind.
 
 use strongroom_wire::clear::{
-    Clear, ConstantSize, KEM_ENC_LEN, Member, Message, PaddingRule, References, Revoke,
-    RevokeTarget,
+    Clear, ConstantSize, DocumentKeys, KEM_ENC_LEN, Member, Message, PaddingRule, References,
+    Revoke, RevokeTarget, Version,
 };
 use strongroom_wire::entry::Kind;
 use strongroom_wire::ids::{
@@ -106,7 +106,7 @@ fn genesis() {
 #[test]
 fn version() {
     let chunks = |bytes: &[u8]| {
-        Clear::Version(References::Chunks(bytes.iter().map(|byte| ChunkId([*byte; 32])).collect()))
+        Clear::version(References::Chunks(bytes.iter().map(|byte| ChunkId([*byte; 32])).collect()))
     };
     let form = |form: u64, bytes: &[u8]| list(&[uint(form), ids(bytes)]);
     let sixteen: Vec<u8> = (1..=16).collect();
@@ -205,10 +205,18 @@ fn member() {
             capabilities: vec![vec![0xd2, 0x84]; count],
             wrap: wrap.then(|| Box::new([0x77; 1_184])),
             commitment: wrap.then_some([0x55; 32]),
+            open: Vec::new(),
         })
     };
+    let opening = |capabilities: &[Vec<u8>], wrap: Vec<u8>, commitment: Vec<u8>, open: Vec<u8>| {
+        list(&[list(capabilities), wrap, commitment, open])
+    };
     let with = |capabilities: &[Vec<u8>], wrap: Vec<u8>, commitment: Vec<u8>| {
-        list(&[list(capabilities), wrap, commitment])
+        opening(capabilities, wrap, commitment, list(&[]))
+    };
+    let slots = |count: usize| list(&vec![blob(&[0x66; 48]); count]);
+    let document = |open: Vec<u8>| {
+        opening(&[blob(&[0xd2, 0x84])], blob(&[0x77; 1_184]), blob(&[0x55; 32]), open)
     };
     let cap = blob(&[0xd2, 0x84]);
     let null = vec![NULL];
@@ -237,7 +245,68 @@ fn member() {
         .case("short wrap", "limit", "1,184 bytes", &{
             with(std::slice::from_ref(&cap), blob(&[0x77; 1_183]), blob(&[0x55; 32]))
         })
-        .case("capability as text", "type", "bytes", &with(&[vec![0x60]], null.clone(), null))
+        .case("capability as text", "type", "bytes", &{
+            with(&[vec![0x60]], null.clone(), null.clone())
+        })
+        .case("one document", "ok", "two keys it was written under", &document(slots(2)))
+        .case("1,024 slots", "ok", "as many as there may be", &document(slots(1_024)))
+        .case("1,025 slots", "limit", "at most 1,024", &document(slots(1_025)))
+        .case("short slot", "limit", "48 bytes", &document(list(&[blob(&[0x66; 47])])))
+        .case("slots without a wrap", "limit", "sealed under a key nobody gets", &{
+            opening(std::slice::from_ref(&cap), null.clone(), null.clone(), slots(1))
+        })
+        .case("slots as null", "type", "none is an empty list", &document(null))
+        .case("three fields", "limit", "four are due", &list(&vec![uint(1); 3]))
+        .settle();
+}
+
+/// The keys of a version for those who hold its document alone.
+#[test]
+fn version_keys() {
+    let wraps = |count: usize| list(&vec![blob(&[0x77; 1_184]); count]);
+    let back = |count: usize| list(&vec![blob(&[0x88; 80]); count]);
+    let with = |fields: &[Vec<u8>]| list(&[uint(0), ids(&[]), list(fields)]);
+    let (bk, dk) = (blob(&[1; 32]), blob(&[2; 32]));
+    let keys = |wraps: Vec<u8>, back: Vec<u8>| with(&[bk.clone(), dk.clone(), wraps, back]);
+    let made = Version {
+        references: References::Lists(vec![ChunkId([9; 32])]),
+        keys: Some(Box::new(DocumentKeys {
+            commit_bk: [1; 32],
+            commit_dk: [2; 32],
+            wraps: vec![[0x77; 1_184]; 2],
+            back: vec![[0x88; 80]; 2],
+        })),
+    };
+    Book::new("clear/version-keys", "clear version")
+        .case("large", "ok", "lists and keys", &Clear::Version(made).encode())
+        .case("first of its document", "ok", "one slot stands for no parent", &{
+            keys(wraps(2), back(1))
+        })
+        .case("a merge of 16", "ok", "as many as a version follows", &keys(wraps(4), back(16)))
+        .case("512 wraps", "ok", "as many as fit one frame", &keys(wraps(512), back(1)))
+        .case("one wrap", "limit", "two are the least", &keys(wraps(1), back(1)))
+        .case("no wraps", "limit", "keys for nobody", &keys(wraps(0), back(1)))
+        .case("three wraps", "limit", "a power of two", &keys(wraps(3), back(1)))
+        .case("1,024 wraps", "limit", "at most 512: an entry must fit one frame", &{
+            keys([vec![0x99, 4, 0], vec![0; 2_000]].concat(), back(1))
+        })
+        .case("no back", "limit", "the document key stands there", &keys(wraps(2), back(0)))
+        .case("17 back", "limit", "a version follows 16", &keys(wraps(2), back(17)))
+        .case("short wrap", "limit", "1,184 bytes", &{
+            keys(list(&vec![blob(&[0x77; 1_183]); 2]), back(1))
+        })
+        .case("short back", "limit", "80 bytes", &keys(wraps(2), list(&[blob(&[0x88; 79])])))
+        .case("short commitment", "limit", "32 bytes", &{
+            with(&[blob(&[1; 31]), dk.clone(), wraps(2), back(1)])
+        })
+        .case("three keys", "limit", "four fields are due", &with(&[bk, dk, wraps(2)]))
+        .case("null", "type", "what is left out is not there", &{
+            list(&[uint(0), ids(&[]), vec![NULL]])
+        })
+        .case("cut", "cut", "a third field is announced", &list(&[uint(0), ids(&[]), vec![]]))
+        .case("four fields", "limit", "three are the most", &{
+            list(&[uint(0), ids(&[]), uint(0), uint(0)])
+        })
         .settle();
 }
 

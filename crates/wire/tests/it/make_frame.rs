@@ -1,7 +1,7 @@
 //! Makes vectors/frame: bodies of one or several frames.
 
 use strongroom_wire::frame::{Area, Cursor, Frame};
-use strongroom_wire::ids::{ChunkId, DocumentTag};
+use strongroom_wire::ids::{ChunkId, DocumentTag, EntryId};
 
 use crate::golden::Book;
 use crate::samples::{blob, key, list, run, uint, version, version_header};
@@ -36,6 +36,8 @@ fn good(book: &mut Book) {
     let hello = Frame::Hello { formats: vec![0], salt: [5; 16] };
     let since = Frame::Since { area: Area::Bucket, cursor: None };
     let document = Frame::Since { area: Area::Document(DocumentTag([0xd0; 16])), cursor };
+    let area = Area::Version(DocumentTag([0xd0; 16]), EntryId([0xe0; 32]));
+    let one_version = Frame::Since { area, cursor };
     let chunk = ChunkId([0xcc; 32]);
     let whole = Frame::Chunk { chunk, offset: 0, data: vec![0x5e; 1_048_576] };
     let part = Frame::Chunk { chunk, offset: 1_048_575, data: vec![0x5e] };
@@ -44,6 +46,7 @@ fn good(book: &mut Book) {
         .case("hello", "ok", "format numbers and a salt", &bytes(std::slice::from_ref(&hello)))
         .case("from the start", "ok", "no cursor yet", &bytes(&[hello, since]))
         .case("one document", "ok", "since a cursor", &bytes(&[document]))
+        .case("one version", "ok", "a tag and an entry id", &bytes(&[one_version]))
         .case("cursor", "ok", "and there is more", &{
             bytes(&[Frame::CursorIs { cursor, more: true }])
         })

@@ -70,7 +70,7 @@ pub fn sign(entry: Entry, key: &SigningKey) -> Entry {
 
 /// A signed version with this sealed part.
 pub fn version(header: Header, sealed: &[u8], key: &SigningKey) -> Entry {
-    let clear = Clear::Version(References::NONE).encode();
+    let clear = Clear::version(References::NONE).encode();
     sign(Entry::assemble(header, clear, sealed.to_vec()), key)
 }
 
@@ -114,7 +114,7 @@ pub fn run(count: u64, signed: impl Fn(u64) -> bool) -> Vec<Entry> {
         .map(|seq| {
             let hlc = Hlc::new(1_795_000_000_000 + seq, 0);
             let header = Header { seq, prev, hlc, ..version_header() };
-            let clear = Clear::Version(References::NONE).encode();
+            let clear = Clear::version(References::NONE).encode();
             let entry = Entry::assemble(header, clear, seq.to_be_bytes().repeat(4));
             prev = entry.id();
             if signed(seq) { sign(entry, &key) } else { entry }

@@ -204,7 +204,7 @@ impl Judging<'_> {
 }
 
 /// The chunks a reference list names; `None`: it is none.
-fn ids_of_list(bytes: &[u8]) -> Option<&[[u8; 32]]> {
+pub(in crate::buckets) fn ids_of_list(bytes: &[u8]) -> Option<&[[u8; 32]]> {
     let (ids, rest) = bytes.as_chunks::<32>();
     let sound = rest.is_empty() && !ids.is_empty() && ids.len() <= REFERENCE_LIST_IDS_MAX;
     sound.then_some(ids)
