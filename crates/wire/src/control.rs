@@ -282,11 +282,6 @@ impl Control {
         self.capabilities.get(id)
     }
 
-    /// Whether nothing that was revoked stands in the chain of a request.
-    pub fn may_use(&self, grant: &Grant) -> bool {
-        self.rules.may_use(grant.elements())
-    }
-
     /// The chain from the root's capability down to this one.
     pub fn chain(&self, id: &CapabilityId) -> Result<CapabilityChain, ControlError> {
         let mut chain = Vec::new();

@@ -190,7 +190,7 @@ pub fn message(b: BucketNo, no: LocalNo) -> Vec<u8> {
 }
 /// All of them.
 pub fn messages(b: BucketNo) -> Vec<u8> {
-    key(b'Z', b, &[])
+    key(b'L', b, &[])
 }
 /// A member entry that made a drop, by number.
 pub fn drop_made(b: BucketNo, no: LocalNo) -> Vec<u8> {

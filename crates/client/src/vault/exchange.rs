@@ -11,12 +11,12 @@ use std::sync::Arc;
 use strongroom_seal::identity::{MemberSigningKey, VaultSigningKey};
 use strongroom_seal::rng::Rng;
 use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
-use strongroom_wire::chain::{ChainError, Tip, Verified, authenticate, authenticate_sparse};
+use strongroom_wire::chain::Verified;
 use strongroom_wire::control::Control;
 use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::format::FORMAT;
 use strongroom_wire::frame::{self, Area, Frame};
-use strongroom_wire::ids::{AuthorKey, EntryId};
+use strongroom_wire::ids::EntryId;
 use strongroom_wire::limits::ROOT_CAPABILITY_AGE_SECS;
 
 use strongroom_store::CommitError;
@@ -24,6 +24,7 @@ use strongroom_store::CommitError;
 use super::chains::forking;
 use super::checkpoints::take_checkpoint;
 use super::frames::{header_of, read_answer, signed_prefix};
+use super::holding::authentic;
 use super::lost::Lost;
 use super::retire::taken_out;
 use super::{Bucket, Vault, hidden};
@@ -545,22 +546,6 @@ impl Vault {
         }
         Ok(durable)
     }
-}
-
-/// What of an answer is authentic, and lies in the part of the bucket that this person may read:
-/// what else came with that part only shows who wrote it.
-fn authentic(
-    bucket: &Bucket,
-    entries: Vec<Entry>,
-    tip: impl Fn(&AuthorKey) -> Option<Tip>,
-) -> Result<Vec<Verified<Entry>>, ChainError> {
-    let area = bucket.record.area();
-    if area == Area::Bucket {
-        return authenticate(bucket.record.id, entries, tip);
-    }
-    let mut verified = authenticate_sparse(bucket.record.id, entries, tip)?;
-    verified.retain(|entry| area.contains(entry.header(), &entry.id()));
-    Ok(verified)
 }
 
 /// A session about one bucket with the member key: before this device has an author there.

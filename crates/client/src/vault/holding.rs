@@ -11,11 +11,11 @@ use strongroom_core::invitation::Invitation;
 use strongroom_core::keyring::Keyring;
 use strongroom_seal::keys::{DocumentHistoryKey, DocumentKey, TagKey, VersionKey};
 use strongroom_wire::capability::Capability;
-use strongroom_wire::chain::Verified;
+use strongroom_wire::chain::{ChainError, Tip, Verified, authenticate, authenticate_sparse};
 use strongroom_wire::clear::Clear;
 use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::frame::Area;
-use strongroom_wire::ids::{CapabilityId, EntryId};
+use strongroom_wire::ids::{AuthorKey, CapabilityId, EntryId};
 
 use super::buckets::bucket_document;
 use super::documents::part_text;
@@ -190,6 +190,22 @@ impl Bucket {
         Err(Error::new(ErrorKind::Refused, what)
             .with_hint("ask whoever shared it; `strongroom bucket ls` shows your buckets"))
     }
+}
+
+/// What of an answer is authentic, and lies in the part of the bucket that this person may read:
+/// what else came with that part only shows who wrote it.
+pub(super) fn authentic(
+    bucket: &Bucket,
+    entries: Vec<Entry>,
+    tip: impl Fn(&AuthorKey) -> Option<Tip>,
+) -> Result<Vec<Verified<Entry>>, ChainError> {
+    let area = bucket.record.area();
+    if area == Area::Bucket {
+        return authenticate(bucket.record.id, entries, tip);
+    }
+    let mut verified = authenticate_sparse(bucket.record.id, entries, tip)?;
+    verified.retain(|entry| area.contains(entry.header(), &entry.id()));
+    Ok(verified)
 }
 
 fn carries(entry: &Entry, id: &CapabilityId) -> bool {

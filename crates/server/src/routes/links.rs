@@ -35,7 +35,7 @@ use crate::store::offload;
         (status = 401, description = "No session, or its chain was revoked"),
         (status = 403, description = "The session's chain does not allow grant on the bucket"),
         (status = 409, description = "Another record is kept under this id"),
-        (status = 422, description = "Its chain does not hold here, or allows more than a link may"),
+        (status = 422, description = "Its chain does not hold here, or allows too much"),
         (status = 507, description = "The bucket has as many links as a provider keeps"),
     )
 )]

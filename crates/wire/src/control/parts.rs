@@ -2,12 +2,18 @@
 //! Comes in: ids. Goes out: yes or no, numbers. Must not know: keys.
 
 use super::Control;
+use crate::capability::Grant;
 use crate::clear::RevokeTarget;
 use crate::entry::Hlc;
 use crate::ids::{CapabilityId, DocumentTag, EntryId};
 use crate::rules::{Act, Fact};
 
 impl Control {
+    /// Whether nothing that was revoked stands in the chain of a request.
+    pub fn may_use(&self, grant: &Grant) -> bool {
+        self.rules.may_use(grant.elements())
+    }
+
     /// Whether a capability that a member entry carried is good for requests still: nothing along
     /// its chain was revoked.
     pub fn is_usable(&self, id: &CapabilityId) -> bool {
