@@ -1,9 +1,10 @@
 //! Fuzzes what strangers hand over with drops: what a message says (first byte 0), an address (1),
-//! a drop card (2), a provider's statement (3).
+//! a drop card (2), a provider's statement (3), an inbox in a card (4).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use strongroom_core::drops::Address;
+use strongroom_core::inbox::Inbox;
 use strongroom_core::message::{MessageBody, Sender};
 use strongroom_wire::drop_card::check;
 use strongroom_wire::ids::{AuthorKey, BucketId, PublicKey};
@@ -26,6 +27,11 @@ fuzz_target!(|data: &[u8]| {
         2 => {
             if let Ok(checked) = check(body, bucket, 1_795_001_000) {
                 assert_eq!(checked.card.bucket, bucket);
+            }
+        }
+        4 => {
+            if let Ok(read) = Inbox::decode(body) {
+                assert_eq!(read.encode()[..], *body);
             }
         }
         _ => {

@@ -11,7 +11,7 @@ mod sharing;
 use serde::Serialize;
 
 pub use devices::*;
-pub use drops::{DropInfo, DropTerms, MessageInfo, TakenInfo};
+pub use drops::{Delivery, DropInfo, DropTerms, MessageInfo, TakenInfo};
 pub use people::*;
 pub use sharing::*;
 
@@ -320,6 +320,8 @@ pub struct Status {
     pub withheld: Vec<Withheld>,
     /// Work that does not count, and that somebody should look at.
     pub quarantine: u64,
+    /// Messages that wait in the inbox.
+    pub inbox: u64,
     /// Things a person should know: losses, reads of the recovery record, …
     pub notices: Vec<NoticeInfo>,
 }
@@ -365,6 +367,8 @@ pub struct SyncReport {
     pub lost: Vec<Refused>,
     /// Buckets of others that are closed to this person by now.
     pub closed: Vec<Refused>,
+    /// Messages that wait in the inbox.
+    pub inbox: u64,
 }
 
 /// What `verify` found.

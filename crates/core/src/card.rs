@@ -13,7 +13,8 @@ use core::fmt::Write as _;
 use base64ct::{Base64Unpadded, Encoding};
 use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::limits::{
-    CARD_LEN_MAX, CARD_TEXT_LEN_MAX, KEY_LOG_EVENT_LEN_MAX, KEY_LOG_EVENTS_MAX, PERSON_NAME_LEN_MAX,
+    CARD_INBOX_LEN_MAX, CARD_LEN_MAX, CARD_TEXT_LEN_MAX, KEY_LOG_EVENT_LEN_MAX, KEY_LOG_EVENTS_MAX,
+    PERSON_NAME_LEN_MAX,
 };
 
 use crate::keylog::{KeyLog, KeyLogError};
@@ -79,7 +80,8 @@ pub enum CardError {
 /// #     guardians_commit: [0; 32],
 /// #     next_root_commit: [9; 32],
 /// # };
-/// let card = Card { name: Some("Alice".into()), genesis: genesis.encode(), events: vec![] };
+/// let genesis = genesis.encode();
+/// let card = Card { name: Some("Alice".into()), genesis, events: vec![], inbox: None };
 /// let mail = format!("Hello Bob,\r\n> {}", card.to_text().replace('\n', "\r\n> "));
 /// assert_eq!(Card::from_text(&mail), Ok(card));
 /// assert_eq!(Card::from_text(&mail[..200]), Err(CardError::Cut));
@@ -92,19 +94,25 @@ pub struct Card {
     pub genesis: Vec<u8>,
     /// The events after it, as they were signed.
     pub events: Vec<Vec<u8>>,
+    /// Where they take messages, signed by a device of theirs ([`crate::inbox`]): a claim until it
+    /// is read with the log.
+    pub inbox: Option<Vec<u8>>,
 }
 
 impl Card {
     /// The canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::new();
-        w.array(4).uint(KIND);
+        w.array(4 + usize::from(self.inbox.is_some())).uint(KIND);
         w.option(self.name.as_deref(), |w, name| {
             w.text(name);
         });
         w.bytes(&self.genesis).array(self.events.len());
         for event in &self.events {
             w.bytes(event);
+        }
+        if let Some(inbox) = &self.inbox {
+            w.bytes(inbox);
         }
         w.into_bytes()
     }
@@ -115,7 +123,10 @@ impl Card {
             return Err(CborError::Limit.into());
         }
         let mut r = Reader::new(bytes);
-        r.array_exact(4)?;
+        let fields = r.array(5)?;
+        if fields < 4 {
+            return Err(CborError::Limit.into());
+        }
         if r.uint()? != KIND {
             return Err(CborError::Unknown.into());
         }
@@ -125,11 +136,12 @@ impl Card {
         let events = (0..count)
             .map(|_| r.bytes(KEY_LOG_EVENT_LEN_MAX).map(<[u8]>::to_vec))
             .collect::<Result<_, _>>()?;
+        let inbox = if fields == 5 { Some(r.bytes(CARD_INBOX_LEN_MAX)?.to_vec()) } else { None };
         r.end()?;
         if name.as_deref().is_some_and(|name| !is_person_name(name)) {
             return Err(CardError::Name);
         }
-        Ok(Self { name, genesis, events })
+        Ok(Self { name, genesis, events, inbox })
     }
 
     /// As text that survives mail: it may be quoted, indented, wrapped again and surrounded.

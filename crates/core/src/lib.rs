@@ -18,6 +18,7 @@ pub mod drops;
 pub mod founding;
 pub mod granting;
 pub mod holding;
+pub mod inbox;
 pub mod invitation;
 pub mod joining;
 pub mod keylog;

@@ -267,6 +267,10 @@ pub const STATEMENT_LEN_MAX: usize = 1_024;
 /// Bytes of a drop's address: a chain, where it is kept, a secret. Real ones have about 1,200.
 pub const DROP_ADDRESS_LEN_MAX: usize = CHAIN_BYTES_MAX + 8 * 600 + 512;
 
+/// Bytes of an inbox in a card: an address, a device's key and its signature. Real ones have about
+/// 1,300.
+pub const CARD_INBOX_LEN_MAX: usize = DROP_ADDRESS_LEN_MAX + 128;
+
 /// Bytes of what a provider keeps for one link. A chain of eight takes about 3,000.
 pub const LINK_RECORD_LEN_MAX: usize = 8_192;
 

@@ -55,6 +55,8 @@ pub struct MessageInfo {
     pub size: u64,
     /// What its sender says.
     pub words: Option<String>,
+    /// Of an invitation or a request: the rights, by its sender's word.
+    pub rights: Option<String>,
     /// When, by its sender's clock; seconds since 1970.
     pub sent: u64,
     /// The sender, if it is a contact.
@@ -76,4 +78,13 @@ pub struct TakenInfo {
     pub message: MessageInfo,
     /// Whether a provider knows of it.
     pub sent: bool,
+}
+
+/// Whether an invitation went to its reader's inbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Delivery {
+    /// Whether it is there, durably.
+    pub delivered: bool,
+    /// Why not, where they have an inbox.
+    pub problem: Option<String>,
 }

@@ -33,6 +33,8 @@ pub struct CardInfo {
     pub events: u64,
     /// The name in it, if one was asked for.
     pub name: Option<String>,
+    /// Whether it says where messages go.
+    pub inbox: bool,
     /// The card as text.
     pub text: String,
 }

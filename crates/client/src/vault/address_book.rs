@@ -90,8 +90,8 @@ impl Vault {
         record: &mut ContactRecord,
         card: &Card,
     ) -> Result<Vec<Change>> {
-        // Without the name, so that the same log has the same bytes however it came.
-        let bytes = Card { name: None, ..card.clone() }.encode();
+        // Without name and inbox, so that the same log has the same bytes however it came.
+        let bytes = Card { name: None, inbox: None, ..card.clone() }.encode();
         record.card = *blake3::hash(&bytes).as_bytes();
         record.card_len = bytes.len() as u64;
         let mut changes = vec![self.record_change(vault, record)?];

@@ -107,7 +107,8 @@ impl StoredKeyLog {
 
     /// The same to hand out.
     pub(crate) fn card(&self, name: Option<String>) -> Card {
-        Card { name, genesis: self.genesis.clone(), events: self.events.clone() }
+        let (genesis, events) = (self.genesis.clone(), self.events.clone());
+        Card { name, genesis, events, inbox: None }
     }
 
     /// Adds the key that grants go to, wrapped to every device there is; signed by this device.

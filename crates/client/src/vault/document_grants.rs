@@ -128,7 +128,7 @@ impl Vault {
             _ => None,
         };
         self.refuse_if_held(&bucket, tag, log.principal(), what, who)?;
-        let card = strongroom_core::card::Card { name: None, ..contact }.encode();
+        let card = strongroom_core::card::Card { name: None, inbox: None, ..contact }.encode();
         self.leave_card(&bucket, log.principal(), &card)?;
         let holder = NewHolder {
             principal: log.principal(),

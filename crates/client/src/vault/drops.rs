@@ -2,6 +2,7 @@
 //! cards at providers that say what messages are sealed to.
 //! Must not know: terminals, what is put in.
 
+use strongroom_core::card::Card;
 use strongroom_core::drops::{Address, Terms, card, make, name_of};
 use strongroom_core::granting::{Granter, take_out};
 use strongroom_core::invitation::KeptAt;
@@ -31,9 +32,9 @@ pub(crate) const DROP: &str = "strongroom/drop/";
 const CARD_RENEWED_SECS: u64 = 30 * 24 * 3_600;
 
 /// What is known of one drop.
-struct Known {
-    drop: Drop,
-    name: String,
+pub(super) struct Known {
+    pub drop: Drop,
+    pub name: String,
 }
 
 impl Vault {
@@ -60,17 +61,19 @@ impl Vault {
                 )));
         }
         let address = self.write_drop(&mut bucket, name, terms)?;
-        let vault = self.vault_bucket()?;
-        let text = format!("{DROP}{}", address.entry.to_base32());
-        let change = self.internal_change(&vault, &text, address.encode().to_vec())?;
-        self.write(&vault, vec![change])?;
+        self.keep_address(&address)?;
         let sent = self.push_best_effort(&mut bucket)?;
         let mut info = self.drop_named(&bucket, name)?;
         info.sent = Some(sent);
         Ok(info)
     }
 
-    fn write_drop(&self, bucket: &mut Bucket, name: &str, terms: &DropTerms) -> Result<Address> {
+    pub(super) fn write_drop(
+        &self,
+        bucket: &mut Bucket,
+        name: &str,
+        terms: &DropTerms,
+    ) -> Result<Address> {
         self.renew_if_due(bucket)?;
         let _lock = self.replica.lock_bucket(bucket.no())?;
         let mut control = self.standing(bucket)?.control;
@@ -122,6 +125,21 @@ impl Vault {
         })
     }
 
+    /// Keeps the address of a drop for all devices of the person.
+    pub(super) fn keep_address(&self, address: &Address) -> Result<()> {
+        let vault = self.vault_bucket()?;
+        let text = format!("{DROP}{}", address.entry.to_base32());
+        let change = self.internal_change(&vault, &text, address.encode().to_vec())?;
+        self.write(&vault, vec![change]).map(drop)
+    }
+
+    /// The address of a drop, where this person made it.
+    pub(super) fn kept_address(&self, entry: EntryId) -> Result<Option<Address>> {
+        let text = format!("{DROP}{}", entry.to_base32());
+        let kept = self.internal(&self.vault_bucket()?, &text)?;
+        Ok(kept.and_then(|bytes| Address::decode(&bytes).ok()))
+    }
+
     /// The open drops of one bucket, or of all.
     pub fn drops(&self, bucket: Option<&str>) -> Result<Vec<DropInfo>> {
         let mut found = Vec::new();
@@ -156,7 +174,7 @@ impl Vault {
         Ok(info)
     }
 
-    fn write_close(
+    pub(super) fn write_close(
         &self,
         bucket: &mut Bucket,
         capability: CapabilityId,
@@ -201,7 +219,7 @@ impl Vault {
         self.drop_info(bucket, known, &[])
     }
 
-    fn known_drops(&self, bucket: &Bucket) -> Result<Vec<Known>> {
+    pub(super) fn known_drops(&self, bucket: &Bucket) -> Result<Vec<Known>> {
         if self.made_drops(bucket)?.is_empty() {
             return Ok(Vec::new());
         }
@@ -220,11 +238,7 @@ impl Vault {
 
     fn drop_info(&self, bucket: &Bucket, known: Known, held: &[Held]) -> Result<DropInfo> {
         let Known { drop, name } = known;
-        let text = format!("{DROP}{}", drop.entry.to_base32());
-        let address = match self.internal(&self.vault_bucket()?, &text)? {
-            Some(bytes) => Address::decode(&bytes).ok().map(|address| address.to_text()),
-            None => None,
-        };
+        let address = self.kept_address(drop.entry)?.map(|address| address.to_text());
         let waiting = held.iter().filter(|held| held.capability == Some(drop.capability)).count();
         Ok(DropInfo {
             name,
@@ -298,9 +312,10 @@ impl Vault {
         &self.secrets.device
     }
 
-    /// This person's card, without a name.
+    /// This person's card, without a name, with the inbox if one is open: an answer goes there.
     pub(crate) fn own_card_bytes(&self) -> Result<Vec<u8>> {
-        Ok(self.own_log()?.0.card(None).encode())
+        let inbox = self.own_inbox()?;
+        Ok(Card { inbox, ..self.own_log()?.0.card(None) }.encode())
     }
 }
 

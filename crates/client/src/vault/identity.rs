@@ -1,7 +1,7 @@
 //! Who this vault's controller is, to others. Comes in: the own key log. Goes out: a card, a
 //! pointer, facts. Must not know: whom they are handed to, files, terminals.
 
-use strongroom_core::card::{Pointer, is_person_name};
+use strongroom_core::card::{Card, Pointer, is_person_name};
 use strongroom_core::keylog::{Change, KeyLog, is_uri};
 
 use super::create::StoredKeyLog;
@@ -56,16 +56,28 @@ impl Vault {
         self.id()
     }
 
-    /// The own card. It has no name in it unless one is given.
+    /// The own card. It has no name in it unless one is given, and no inbox.
     pub fn card(&self, name: Option<&str>) -> Result<CardInfo> {
+        self.card_saying(name, None)
+    }
+
+    /// The same with the inbox, which is opened if there is none. Without a provider there is none.
+    pub fn card_with_inbox(&self, name: Option<&str>) -> Result<CardInfo> {
+        check_name(name)?;
+        self.open_inbox()?;
+        self.card_saying(name, self.own_inbox()?)
+    }
+
+    fn card_saying(&self, name: Option<&str>, inbox: Option<Vec<u8>>) -> Result<CardInfo> {
         check_name(name)?;
         let (stored, log) = self.own_log()?;
-        let card = stored.card(name.map(str::to_owned));
+        let card = Card { inbox, ..stored.card(name.map(str::to_owned)) };
         Ok(CardInfo {
             principal: log.principal().to_string(),
             head: log.head().to_string(),
             events: log.len() as u64,
             text: card.to_text(),
+            inbox: card.inbox.is_some(),
             name: card.name,
         })
     }
@@ -166,7 +178,6 @@ pub(crate) fn check_name(name: Option<&str>) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use strongroom_core::card::Card;
     use strongroom_seal::agree::{Rotation, unwrap_agree};
     use strongroom_seal::suite::Suite;
     use strongroom_wire::cbor::Writer;

@@ -9,7 +9,7 @@ use strongroom_core::document::{
     Content, DocumentType, Metadata, Timestamp, VersionBody, digest_of,
 };
 use strongroom_core::drops::{Opened, open};
-use strongroom_core::message::{Purpose, Sender};
+use strongroom_core::message::{MessageBody, Purpose, Sender};
 use strongroom_core::writer::Planned;
 use strongroom_seal::manifest::Manifest;
 use strongroom_wire::capability::Action;
@@ -89,7 +89,7 @@ impl Vault {
         Ok(held)
     }
 
-    fn message_info(&self, bucket: &Bucket, held: &Held) -> Result<MessageInfo> {
+    pub(super) fn message_info(&self, bucket: &Bucket, held: &Held) -> Result<MessageInfo> {
         let body = &held.opened.body;
         let principal = held.opened.sender.principal();
         let contact = match principal {
@@ -105,6 +105,7 @@ impl Vault {
             name: body.name.clone(),
             size: body.size,
             words: body.words.clone(),
+            rights: rights_of(body),
             sent: held.sent,
             from: contact.as_ref().map(|it| it.name.clone()),
             level: contact.map_or_else(|| unknown(&held.opened.sender), |it| it.level),
@@ -115,10 +116,20 @@ impl Vault {
 
     /// The message a person named by the start of its id.
     pub(crate) fn find_message(&self, name: &str) -> Result<(Bucket, Held)> {
+        self.find_among(self.named_or_all(None)?, name, "`strongroom drop ls`")
+    }
+
+    /// The same among those of some buckets; `lists`: the command that shows them.
+    pub(super) fn find_among(
+        &self,
+        buckets: Vec<Bucket>,
+        name: &str,
+        lists: &str,
+    ) -> Result<(Bucket, Held)> {
         let bare = name.strip_prefix("ent:").unwrap_or(name);
         let mut found = Vec::new();
         if bare.len() >= SHORT_MIN {
-            for bucket in self.named_or_all(None)? {
+            for bucket in buckets {
                 for held in self.held_messages(&bucket)? {
                     if held.id.to_base32().starts_with(bare) {
                         found.push((Bucket::open(bucket.record.clone(), self)?, held));
@@ -134,7 +145,7 @@ impl Vault {
                     .with_hint("name more of it"))
             }
             None => Err(Error::not_found(format!("message {name}"))
-                .with_hint("`strongroom drop ls` shows those that are here")),
+                .with_hint(format!("{lists} shows those that are here"))),
         }
     }
 
@@ -172,14 +183,18 @@ impl Vault {
     /// Throws a message away.
     pub fn discard_message(&self, id: &str) -> Result<MessageInfo> {
         let (mut bucket, held) = self.find_message(id)?;
+        self.discard(&mut bucket, &held)
+    }
+
+    pub(super) fn discard(&self, bucket: &mut Bucket, held: &Held) -> Result<MessageInfo> {
         bucket.writable()?;
-        let info = self.message_info(&bucket, &held)?;
-        if !self.purge_message(&bucket, &held, true)? {
+        let info = self.message_info(bucket, held)?;
+        if !self.purge_message(bucket, held, true)? {
             let what = format!("you may not throw away what is in {}", bucket.record.label);
             return Err(Error::new(ErrorKind::Refused, what)
                 .with_hint("ask an admin of the bucket; `strongroom grants` shows who is"));
         }
-        self.push_best_effort(&mut bucket)?;
+        self.push_best_effort(bucket)?;
         Ok(info)
     }
 
@@ -317,6 +332,12 @@ impl Vault {
 
 fn short(id: EntryId) -> String {
     id.to_base32().chars().take(SHORT).collect()
+}
+
+/// The rights that an invitation gives, or a request asks for: by its sender's word.
+fn rights_of(body: &MessageBody) -> Option<String> {
+    let names_them = matches!(body.purpose, Purpose::Invitation | Purpose::Request);
+    body.media_type.clone().filter(|_| names_them)
 }
 
 const fn unknown(sender: &Sender) -> &'static str {

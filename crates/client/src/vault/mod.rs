@@ -23,6 +23,7 @@ mod grants;
 mod hidden;
 mod holding;
 mod identity;
+mod inbox;
 mod instance;
 mod judging;
 mod links;

@@ -96,6 +96,7 @@ impl Vault {
             record.note_alias(alias);
         }
         let mut changes = self.contact_changes(vault, &mut record, card)?;
+        changes.extend(self.inbox_change(vault, card, log)?);
         for other in replaced {
             let mut gone = other.record.clone();
             gone.removed = true;

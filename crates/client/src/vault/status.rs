@@ -38,6 +38,7 @@ impl Vault {
                 },
             }
         }
+        report.inbox = self.inbox_waiting()?;
         Ok(report)
     }
 
@@ -295,6 +296,7 @@ impl Vault {
             cache_limit: meta.cache_limit,
             withheld: self.withheld()?,
             quarantine: self.quarantine(None)?.len() as u64,
+            inbox: self.inbox_waiting()?,
             notices,
         })
     }

@@ -52,7 +52,7 @@ fn stranger(number: u64) -> Card {
         guardians_commit: [0; 32],
         next_root_commit: [0; 32],
     };
-    Card { name: None, genesis: genesis.encode(), events: vec![] }
+    Card { name: None, genesis: genesis.encode(), events: vec![], inbox: None }
 }
 
 fn fingerprint(card: &Card) -> String {

@@ -18,6 +18,7 @@ mod getting;
 #[allow(dead_code)] // shared with the wire crate, which uses other parts of it
 mod golden;
 mod growth;
+mod inbox;
 mod kills;
 mod links;
 mod lost_device;

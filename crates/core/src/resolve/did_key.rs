@@ -39,7 +39,7 @@ impl Resolver for DidKey {
             return Err(ResolveError::Form("only Ed25519 keys (z6Mk…) sign key logs"));
         };
         let genesis = genesis(PublicKey(key)).encode();
-        let card = Card { name: None, genesis, events: Vec::new() };
+        let card = Card { name: None, genesis, events: Vec::new(), inbox: None };
         let alias = Some(alias.to_owned());
         Ok(Step::Claim(Box::new(Claim { card, promised: Vec::new(), alias })))
     }

@@ -15,7 +15,12 @@ use strongroom_wire::ids::{KeyEventId, PrincipalId};
 use crate::people::{Diary, START, alias, alice, next_roots, roots};
 
 fn claim(diary: &Diary) -> Claim {
-    let card = Card { name: None, genesis: diary.genesis.clone(), events: diary.events.clone() };
+    let card = Card {
+        name: None,
+        genesis: diary.genesis.clone(),
+        events: diary.events.clone(),
+        inbox: None,
+    };
     Claim { card, promised: vec![], alias: None }
 }
 

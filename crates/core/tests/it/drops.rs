@@ -5,6 +5,7 @@ use strongroom_core::drops::{
     Address, DropError, Letter, Made, OneTimeAuthor, Terms, card, make, name_of, open,
 };
 use strongroom_core::granting::Granter;
+use strongroom_core::inbox::{Inbox, InboxError};
 use strongroom_core::invitation::KeptAt;
 use strongroom_core::joining::member_facts;
 use strongroom_core::message::{MessageBody, Purpose};
@@ -198,4 +199,23 @@ fn an_address_survives_mail_and_is_as_deep_as_it_goes() {
     };
     let refused = OneTimeAuthor::new(&deeper, &mut DangerSeeded::new(2)).unwrap_err();
     assert!(matches!(refused, DropError::Delegation(_)));
+}
+
+#[test]
+fn only_a_device_of_its_owner_says_where_an_inbox_is() {
+    let address = Story::new().address;
+    let (bob, carroll) = (Someone::new(80), Someone::new(81));
+    let said = Inbox::sign(&address, bob.log.principal(), &bob.device);
+    let read = Inbox::decode(&said.encode()).unwrap().address_for(&bob.log).unwrap();
+    assert_eq!(*read.encode(), *address.encode());
+    // Handed on as another's, or signed by another for him, it leads nowhere.
+    assert_eq!(said.address_for(&carroll.log).unwrap_err(), InboxError::Signature);
+    let forged = Inbox::sign(&address, bob.log.principal(), &carroll.device);
+    assert_eq!(forged.address_for(&bob.log).unwrap_err(), InboxError::Signature);
+    // One byte of the address changed: it is not what the device signed.
+    let mut bent = said.encode();
+    let at = bent.windows(32).position(|it| it == address.bucket.0).unwrap();
+    bent[at] ^= 1;
+    let bent = Inbox::decode(&bent).unwrap();
+    assert_eq!(bent.address_for(&bob.log).unwrap_err(), InboxError::Signature);
 }

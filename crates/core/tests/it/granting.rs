@@ -34,7 +34,7 @@ impl Bob {
         let principal = diary.log().principal();
         let mut person = Person::new(principal, 77);
         person.device = DeviceSigningKey::from_secret_bytes(&[number; 32]);
-        let card = Card { name: None, genesis: diary.genesis, events: diary.events };
+        let card = Card { name: None, genesis: diary.genesis, events: diary.events, inbox: None };
         Self { person, card: card.encode() }
     }
 

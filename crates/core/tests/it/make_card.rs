@@ -13,11 +13,12 @@ use crate::people::Diary;
 
 fn alices() -> Card {
     let diary = Diary::of_alice();
-    Card { name: None, genesis: diary.genesis, events: diary.events }
+    Card { name: None, genesis: diary.genesis, events: diary.events, inbox: None }
 }
 
 fn named(name: &str) -> Card {
-    Card { name: Some(name.to_owned()), genesis: Diary::of_alice().genesis, events: vec![] }
+    let genesis = Diary::of_alice().genesis;
+    Card { name: Some(name.to_owned()), genesis, events: vec![], inbox: None }
 }
 
 fn pointer() -> Pointer {
@@ -46,7 +47,10 @@ fn cards() {
     book.case("a laptop", "ok", "device and agree key", &good)
         .case("genesis alone", "ok", "no events, a name", &named("Alice Ångström").encode())
         .case("no log at all", "ok", "a card is a claim; the log is looked at later", &{
-            Card { name: None, genesis: vec![], events: vec![] }.encode()
+            Card { name: None, genesis: vec![], events: vec![], inbox: None }.encode()
+        })
+        .case("with an inbox", "ok", "not looked into here", &{
+            Card { inbox: Some(vec![7; 1_300]), ..alices() }.encode()
         });
     book.case("empty", "cut", "no bytes", &[])
         .case("cut", "cut", "the last byte is missing", &good[..good.len() - 1])
@@ -64,8 +68,14 @@ fn cards() {
         with(4, 1, &|w| _ = w.bytes(&[]).array(0))
     })
     .case("three fields", "limit", "no events", &with(3, 0, &|w| _ = w.bytes(&[])))
-    .case("five fields", "limit", "one too many", &{
+    .case("five fields", "type", "an inbox that is null is left out", &{
         with(5, 0, &|w| _ = w.bytes(&[]).array(0).null())
+    })
+    .case("six fields", "limit", "one too many", &{
+        with(6, 0, &|w| _ = w.bytes(&[]).array(0).bytes(&[]).null())
+    })
+    .case("long inbox", "limit", "one byte more", &{
+        with(5, 0, &|w| _ = w.bytes(&[]).array(0).bytes(&vec![7; 21_850]))
     })
     .case("long genesis", "limit", "513 bytes", &{
         with(4, 0, &|w| _ = w.bytes(&[7; 513]).array(0))

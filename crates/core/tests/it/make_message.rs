@@ -1,7 +1,9 @@
-//! Makes vectors/message: what messages say, and addresses of drops, kept and broken.
+//! Makes vectors/message: what messages say, and addresses of drops, kept and broken; and
+//! vectors/card/inbox.json.
 
 use strongroom_core::document::{Content, digest_of};
 use strongroom_core::drops::Address;
+use strongroom_core::inbox::Inbox;
 use strongroom_core::invitation::KeptAt;
 use strongroom_core::message::{MessageBody, Purpose};
 use strongroom_seal::message::DropSecret;
@@ -83,7 +85,7 @@ fn messages() {
         .settle();
 }
 
-fn address(kept: usize, chain: usize) -> Address {
+pub fn address(kept: usize, chain: usize) -> Address {
     let place = || KeptAt { url: "https://p.example".to_owned(), key: Thumbprint([2; 32]) };
     Address {
         name: "applications".to_owned(),
@@ -108,6 +110,33 @@ fn addresses() {
         .case("another format", "unknown", "format 9", &other)
         .case("cut", "cut", "the last byte is missing", &good[..good.len() - 1])
         .case("trailing", "trailing", "a byte too many", &[&good[..], &[0]].concat())
+        .case("empty", "cut", "no bytes", &[])
+        .settle();
+}
+
+#[test]
+fn inboxes() {
+    let bob = Someone::new(80);
+    let good = Inbox::sign(&address(1, 2), bob.log.principal(), &bob.device).encode();
+    let raw = |address: &[u8], fields: usize, key: usize, signature: usize| {
+        let mut w = Writer::new();
+        w.array(fields).bytes(address).bytes(&vec![6; key]).bytes(&vec![7; signature]);
+        w.into_bytes()
+    };
+    let plain = address(1, 2).encode();
+    Book::new("card/inbox", "inbox")
+        .case("signed", "ok", "by a device of its owner", &good)
+        .case("by nobody", "ok", "whose it is, the key log says", &raw(&plain, 3, 32, 64))
+        .case("no address", "cut", "nothing in it", &raw(&[], 3, 32, 64))
+        .case("half an address", "cut", "cut in the middle", &raw(&plain[..80], 3, 32, 64))
+        .case("nine providers", "limit", "in the address", &raw(&address(9, 2).encode(), 3, 32, 64))
+        .case("long address", "limit", "one byte more", &raw(&vec![7; 21_722], 3, 32, 64))
+        .case("short key", "limit", "31 bytes", &raw(&plain, 3, 31, 64))
+        .case("short signature", "limit", "63 bytes", &raw(&plain, 3, 32, 63))
+        .case("two fields", "limit", "three", &raw(&plain, 2, 32, 64))
+        .case("cut", "cut", "the last byte is missing", &good[..good.len() - 1])
+        .case("trailing", "trailing", "a byte too many", &[&good[..], &[0]].concat())
+        .case("long", "limit", "refused by its length alone", &vec![0; 21_850])
         .case("empty", "cut", "no bytes", &[])
         .settle();
 }

@@ -165,6 +165,6 @@ impl Someone {
     /// Its card, without a name.
     pub fn card(&self) -> Card {
         let (genesis, events) = (self.diary.genesis.clone(), self.diary.events.clone());
-        Card { name: None, genesis, events }
+        Card { name: None, genesis, events, inbox: None }
     }
 }

@@ -12,7 +12,7 @@ use crate::people::Diary;
 
 fn card() -> Card {
     let diary = Diary::of_alice();
-    Card { name: None, genesis: diary.genesis, events: diary.events }
+    Card { name: None, genesis: diary.genesis, events: diary.events, inbox: None }
 }
 
 /// Follows an alias; `web` answers.
@@ -65,7 +65,7 @@ fn a_host_that_shows_another_log_breaks_the_pointers_promise() {
     let at = "https://cards.example/alice".to_owned();
     let pointer = Pointer { pin: log.pin(), name: None, at: Some(at) };
     let other = Diary::of(&crate::people::alice());
-    let other = Card { name: None, genesis: other.genesis, events: other.events };
+    let other = Card { name: None, genesis: other.genesis, events: other.events, inbox: None };
     let claim = resolve(&Resolvers::default(), &pointer.to_text(), |_| other.to_text().into());
     assert!(judge(None, &claim.unwrap()).is_err(), "an older state than the code promised");
 }

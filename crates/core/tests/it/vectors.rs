@@ -5,6 +5,7 @@ use strongroom_core::card::{Card, CardError, Pointer};
 use strongroom_core::checkpoint::{Checkpoint, CheckpointError, ForkProof, ForkProofError};
 use strongroom_core::contact::ContactRecord;
 use strongroom_core::drops::Address;
+use strongroom_core::inbox::Inbox;
 use strongroom_core::invitation::{Invitation, InvitationError};
 use strongroom_core::joining::{epoch_body, open_epochs};
 use strongroom_core::keylog::{Genesis, KeyLog, KeyLogFault, SignedEvent};
@@ -215,6 +216,7 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
         }
         "renewal" => decode_renewal(case),
         "message" => decode_message(&bytes(case)),
+        "inbox" => Inbox::decode(&bytes(case)).map(|it| it.encode()).map_err(cbor_name),
         "drop address" => {
             let read = Address::decode(&bytes(case)).map_err(cbor_name);
             read.map(|it| it.encode().to_vec())
@@ -246,7 +248,7 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
 
 /// Good and broken cases there must be at least. These numbers only grow.
 const COUNTS: [(&str, usize, usize); 8] = [
-    ("card", 17, 79),
+    ("card", 20, 92),
     ("key-log", 10, 74),
     ("checkpoint", 5, 20),
     ("names", 17, 25),

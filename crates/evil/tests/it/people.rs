@@ -93,7 +93,7 @@ impl Person {
             let uri = format!("https://{name}.example/{number}");
             log.add(Change::Alias { uri, claimed: true });
         }
-        let card = Card { name: None, genesis: log.genesis, events: log.events };
+        let card = Card { name: None, genesis: log.genesis, events: log.events, inbox: None };
         Self {
             principal,
             agree: agree.pair().public(),

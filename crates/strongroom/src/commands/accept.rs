@@ -1,4 +1,4 @@
-//! `accept`. Comes in: an invitation. Goes out: a bucket more, after a yes. Must not know: keys.
+//! `accept`. Comes in: an invitation, as a file or in the inbox. Goes out: a bucket more, after a yes. Must not know: keys.
 
 use std::{
     fs::File,
@@ -21,19 +21,24 @@ const INVITATION_LEN_MAX: u64 = 2 * 1_048_576;
 /// Accept an invitation: the bucket is among yours from then on
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The invitation; `-`: standard input
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// The invitation: a file, `-` for standard input, or its id as `strongroom inbox` shows it
+    #[arg(value_name = "ID|FILE")]
+    what: PathBuf,
     /// Only tell what it is; fetch nothing
     #[arg(long)]
     show: bool,
 }
 
 pub fn run(args: &Args, session: &Session) -> Outcome {
-    let text = read(&args.file)?;
+    let letter = letter(&args.what);
+    let text = if letter.is_some() { String::new() } else { read(&args.what)? };
     let vault = session.open()?;
+    let text = letter.map_or(Ok(text), |id| vault.invitation_text(id))?;
     for one in invitations(&text) {
         accept(one, args, &vault, session)?;
+    }
+    if let Some(id) = letter.filter(|_| !args.show) {
+        vault.decline(id)?;
     }
     Ok(())
 }
@@ -52,7 +57,7 @@ fn accept(text: &str, args: &Args, vault: &Vault, session: &Session) -> Outcome 
     }
     if !session.yes {
         let question = format!("{}Accept? [y/N] ", in_words(&said, session));
-        agreed(&question, "`strongroom accept --show FILE` tells what it is; --yes accepts")?;
+        agreed(&question, "`strongroom accept --show` tells what it is; --yes accepts")?;
     }
     let bar = session.progress();
     let bucket = vault.accept(text, &bar)?;
@@ -76,6 +81,14 @@ fn in_words(said: &InvitationInfo, session: &Session) -> String {
         said.principal,
         said.kept_at.join(", "),
     )
+}
+
+/// An id, where nothing on the disk is called so.
+fn letter(what: &Path) -> Option<&str> {
+    let text = what.to_str()?;
+    let id = text.strip_prefix("ent:").unwrap_or(text);
+    let written = id.bytes().all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'));
+    (written && !id.is_empty() && !what.exists()).then_some(text)
 }
 
 fn read(path: &Path) -> Result<String, Failure> {

@@ -3,11 +3,14 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
-use strongroom_client::{DocumentShare, ErrorKind, Place, Rights, Terms, Vault};
+use serde::Serialize;
+use strongroom_client::{
+    Delivery, DocumentShare, ErrorKind, GrantInfo, Place, Rights, Terms, Vault,
+};
 
 use crate::{
     args, ask,
@@ -18,10 +21,9 @@ use crate::{
 
 /// Let a contact into a bucket, or let them read one document, for a time
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "The invitation opens for that contact alone, and once. Send it any way you \
-                        like.\nThey open it with `strongroom accept FILE`."
-)]
+#[command(after_help = "The invitation opens for that contact alone, and once. It goes to their \
+                        inbox if their card names one;\nelse it is written to NAME.invitation: \
+                        send it any way you like, they say `strongroom accept FILE`.")]
 pub struct Args {
     /// The bucket, by its label or did:bkt:…; or one document in it: `[BUCKET:]/path`
     #[arg(value_name = "BUCKET|PATH")]
@@ -49,7 +51,7 @@ pub struct Args {
     /// This one version of a document, as `strongroom history` names it
     #[arg(long, value_name = "VERSION", conflicts_with = "from_now")]
     version: Option<String>,
-    /// Where the invitation goes; `-`: standard output
+    /// Write the invitation there and send it nowhere; `-`: standard output
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Their principal, compared with them in person: for contacts who are not verified yet
@@ -91,10 +93,36 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
     if to_stdout && !session.out.is_json() {
         return session.out.facts(&granted, |to| write!(to, "{}", granted.invitation));
     }
-    if !to_stdout {
-        write_new(&out, &granted.invitation)?;
+    let sent = match &args.out {
+        Some(_) => Delivery { delivered: false, problem: None },
+        None => vault.deliver(&granted)?,
+    };
+    let file = (!sent.delivered && !to_stdout).then_some(out.as_path());
+    if let Some(file) = file {
+        write_new(file, &granted.invitation)?;
     }
-    session.out.report(&granted, |to| {
+    let given = Given {
+        granted: &granted,
+        delivered: sent.delivered,
+        problem: sent.problem.as_deref(),
+        file: file.map(|file| file.display().to_string()),
+    };
+    session.out.report(&given, |to| given.print(to, session))
+}
+
+/// What was given, and where its invitation is.
+#[derive(Debug, Serialize)]
+struct Given<'a> {
+    #[serde(flatten)]
+    granted: &'a GrantInfo,
+    delivered: bool,
+    problem: Option<&'a str>,
+    file: Option<String>,
+}
+
+impl Given<'_> {
+    fn print(&self, to: &mut dyn Write, session: &Session) -> io::Result<()> {
+        let granted = self.granted;
         let who = session.out.name(&granted.name);
         let what = match &granted.path {
             Some(path) => format!("{}:{path}", granted.bucket),
@@ -108,12 +136,20 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
             if granted.from_now { " from now on" } else { "" },
             time_or_never(granted.until)
         )?;
-        writeln!(to, "  invitation  {}  (only {who} can open it, once)", out.display())?;
+        if self.delivered {
+            writeln!(to, "  invitation  in {who}'s inbox  (only {who} can open it, once)")?;
+        }
+        if let Some(problem) = self.problem {
+            writeln!(to, "  not in {who}'s inbox: {}", session.out.name(problem))?;
+        }
+        if let Some(file) = &self.file {
+            writeln!(to, "  invitation  {file}  (only {who} can open it, once)")?;
+        }
         if !granted.sent {
             writeln!(to, "  not sent    no provider answered; `strongroom sync` sends it")?;
         }
         Ok(())
-    })
+    }
 }
 
 fn in_words(rights: &str) -> &'static str {

@@ -44,7 +44,10 @@ enum Verb {
         remove: bool,
     },
     /// Write your card: all that others need to share with you
-    #[command(after_help = "The card is public. Others add it with `strongroom contact add`.")]
+    #[command(
+        after_help = "The card is public. Others add it with `strongroom contact add`.\nWith a \
+        provider it says where they can send you invitations; they come to `strongroom inbox`."
+    )]
     Export {
         /// Where to; `-` is stdout
         #[arg(value_name = "FILE", default_value = "-")]
@@ -52,6 +55,9 @@ enum Verb {
         /// Say in it what you are called; without it there is no name in it
         #[arg(long)]
         name: Option<String>,
+        /// Do not say in it where others can send to you
+        #[arg(long)]
+        no_inbox: bool,
         /// Replace FILE if it is there
         #[arg(long)]
         overwrite: bool,
@@ -77,6 +83,7 @@ struct Exported<'a> {
     principal: &'a str,
     head: &'a str,
     name: Option<&'a str>,
+    inbox: bool,
 }
 
 pub fn run(args: Args, session: &Session) -> Outcome {
@@ -91,8 +98,9 @@ pub fn run(args: Args, session: &Session) -> Outcome {
             let id = vault.claim_alias(&uri, !remove)?;
             out.report(&id, |to| write!(to, "{}", shown(out, &id)))
         }
-        Verb::Export { file, name, overwrite } => {
-            let card = vault.card(name.as_deref())?;
+        Verb::Export { file, name, no_inbox, overwrite } => {
+            let name = name.as_deref();
+            let card = if no_inbox { vault.card(name)? } else { vault.card_with_inbox(name)? };
             if file.as_os_str() == "-" {
                 return out.facts(&card, |to| write!(to, "{}", card.text));
             }
@@ -127,6 +135,7 @@ fn exported(out: &Out, file: &str, card: &CardInfo) -> Outcome {
         principal: &card.principal,
         head: &card.head,
         name: card.name.as_deref(),
+        inbox: card.inbox,
     };
     out.report(&exported, |to| {
         writeln!(to, "{} holds your card: hand it on as it is", out.name(file))

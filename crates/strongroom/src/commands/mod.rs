@@ -7,6 +7,7 @@ pub mod bucket;
 pub mod cat;
 pub mod completions;
 pub mod contact;
+pub mod decline;
 pub mod device;
 pub mod drop;
 pub mod find;
@@ -15,6 +16,7 @@ pub mod grant;
 pub mod grants;
 pub mod history;
 pub mod id;
+pub mod inbox;
 pub mod init;
 pub mod link;
 pub mod lock;
@@ -64,7 +66,9 @@ pub fn run(command: Command, session: &Session) -> Outcome {
         Command::Device(args) => device::run(args, session),
         Command::Grant(args) => grant::run(&args, session),
         Command::Grants(args) => grants::run(&args, session),
+        Command::Inbox(args) => inbox::run(&args, session),
         Command::Accept(args) => accept::run(&args, session),
+        Command::Decline(args) => decline::run(&args, session),
         Command::Revoke(args) => revoke::run(&args, session),
         Command::Quarantine(args) => quarantine::run(args, session),
         Command::Drop(args) => drop::run(args, session),

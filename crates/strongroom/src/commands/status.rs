@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use strongroom_client::report::{RemoteStatus, Status};
 
 use crate::{
-    commands::bucket,
+    commands::{bucket, sync::waiting},
     exit::Outcome,
     out::Out,
     session::Session,
@@ -74,6 +74,7 @@ fn print(to: &mut dyn Write, out: &Out, status: &Status) -> io::Result<()> {
         let entries = counted(status.quarantine, "entry", "entries");
         writeln!(to, "quarantine: {entries} that do not count: strongroom quarantine ls")?;
     }
+    waiting(to, status.inbox)?;
     for notice in &status.notices {
         let when = notice.at.map(|at| time_or_never(at) + " ").unwrap_or_default();
         writeln!(to, "note: {when}{}", out.name(&notice.text))?;

@@ -1,6 +1,8 @@
 //! `sync`. Comes in: nothing. Goes out: what went to and came from each provider. Must not know:
 //! keys, requests.
 
+use std::io::{self, Write};
+
 use strongroom_client::report::SyncReport;
 
 use crate::{
@@ -20,7 +22,10 @@ pub fn run(_: &Args, session: &Session) -> Outcome {
         let progress = session.progress();
         vault.sync(&progress)?
     };
-    session.out.report(&report, |to| writeln!(to, "{}", words(&report)))?;
+    session.out.report(&report, |to| {
+        writeln!(to, "{}", words(&report))?;
+        waiting(to, report.inbox)
+    })?;
     // What a provider must not do weighs more than that another cannot be reached.
     let unreachable = refusals(session, &report.unreachable, Exit::Unreachable);
     let lost = refusals(session, &report.lost, Exit::Damaged);
@@ -28,6 +33,14 @@ pub fn run(_: &Args, session: &Session) -> Outcome {
     lost?;
     unreachable?;
     refusals(session, &report.closed, Exit::General)
+}
+
+/// What waits in the inbox, if anything does.
+pub fn waiting(to: &mut dyn Write, count: u64) -> io::Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    writeln!(to, "inbox: {} for you: strongroom inbox", counted(count, "message", "messages"))
 }
 
 fn words(report: &SyncReport) -> String {

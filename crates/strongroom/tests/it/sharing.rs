@@ -177,3 +177,57 @@ fn one_document_is_given_when_it_is_saved_and_closed_again() {
     assert_eq!(bob.ok(&["cat", "tax.txt:/tax.txt"]), "first");
     alice.ok(&["verify"]);
 }
+
+#[test]
+fn an_invitation_comes_to_the_inbox_and_waits_there() {
+    let provider = Provider::start();
+    let (alice, alices) = person(&provider, "Alice");
+    let (bob, bobs) = person(&provider, "Bob");
+    alice.ok(&["contact", "add", &bobs, "--as", "Bob"]);
+    bob.ok(&["contact", "add", &alices, "--as", "Alice"]);
+    for bucket in ["plans", "photos"] {
+        alice.ok(&["bucket", "create", bucket]);
+        writes(&alice, &["put", "-", &format!("{bucket}:/first")], b"from Alice");
+    }
+    let told = principal(&bob);
+    let until = ["--until", "30d", "--fingerprint", &told];
+    let given = alice.json(&[&["grant", "plans", "Bob"][..], &until].concat());
+    assert_eq!((&given["delivered"], &given["file"]), (&true.into(), &serde_json::Value::Null));
+    let said = alice.ok(&[&["grant", "photos", "Bob", "--write"][..], &until].concat());
+    assert!(said.contains("in Bob's inbox"), "{said}");
+    assert!(!alice.folder.path().join("Bob.invitation").exists());
+
+    // They wait; no bucket appears by itself.
+    assert!(bob.ok(&["sync"]).contains("inbox: 2 messages for you"));
+    assert!(bob.ok(&["status", "--offline"]).contains("inbox: 2 messages for you"));
+    assert_eq!(bob.run(&["ls", "plans:/"]).code, 3);
+    let waiting = bob.json(&["inbox"]);
+    let of = |name: &str| {
+        let all = waiting.as_array().unwrap().iter();
+        let one = all.clone().find(|one| one["name"] == name).unwrap();
+        assert_eq!((&one["kind"], &one["from"]), (&"invitation".into(), &"Alice".into()));
+        one["id"].as_str().unwrap().to_owned()
+    };
+    let (plans, photos) = (of("plans"), of("photos"));
+    assert!(bob.ok(&["accept", "--show", &plans]).contains("Alice (tofu) lets you into plans"));
+    assert_refused(&bob.run(&["accept", &plans]), 2, "this needs a yes");
+    bob.ok(&["accept", "--yes", &plans]);
+    assert_eq!(bob.ok(&["cat", "plans:/first"]), "from Alice");
+    bob.ok(&["decline", &photos]);
+    assert_eq!(bob.json(&["inbox"]), serde_json::json!([]));
+    assert_eq!(bob.run(&["ls", "photos:/"]).code, 3);
+    assert_refused(&bob.run(&["accept", "--yes", &plans]), 3, "there is no message");
+
+    // Closed, it takes nothing: the invitation is a file again.
+    bob.ok(&["inbox", "--close"]);
+    assert_refused(&bob.run(&["inbox", "--close"]), 3, "no open inbox");
+    let given = alice.json(&[&["grant", "photos", "Bob", "--write"][..], &until].concat());
+    assert_eq!((&given["delivered"], &given["file"]), (&false.into(), &"Bob.invitation".into()));
+    assert!(given["problem"].is_string());
+    let file = alice.folder.path().join("Bob.invitation").display().to_string();
+    bob.ok(&["accept", "--yes", &file]);
+    assert_eq!(bob.ok(&["cat", "photos:/first"]), "from Alice");
+    for device in [&alice, &bob] {
+        device.ok(&["verify"]);
+    }
+}
