@@ -102,7 +102,7 @@ pub fn let_in(
         // A counted link delegates once: to the key of one use.
         .with_depth(u8::from(link.uses.is_some()));
     let capability =
-        issue(parent, Claims { not_before: Some(link.from), ..counted(claims, link) }, |it| {
+        issue(parent, &Claims { not_before: Some(link.from), ..counted(claims, link) }, |it| {
             granter.member.sign(it)
         })?;
     let (epoch, n) = granter.epoch;
@@ -137,10 +137,10 @@ fn counted(mut claims: Claims, link: &ForLink<'_>) -> Claims {
 
 fn issue(
     parent: &Capability,
-    claims: Claims,
+    claims: &Claims,
     sign: impl FnOnce(&[u8]) -> [u8; 64],
 ) -> Result<Capability, GrantError> {
-    let claims = parent.attenuate(&claims)?;
+    let claims = parent.attenuate(claims)?;
     Ok(Capability::issue(&claims, sign)?)
 }
 
@@ -162,7 +162,7 @@ pub fn one_use(
     claims.not_before = Some(from);
     claims.audience = above.audience;
     claims.caveats = above.caveats;
-    let capability = issue(parent, claims, |it| member.sign(it))?;
+    let capability = issue(parent, &claims, |it| member.sign(it))?;
     Ok((key, chain.extended(capability)?))
 }
 

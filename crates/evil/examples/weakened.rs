@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use strongroom_evil::weakened::{Red, VARIABLE, Weakening, weaken};
 
 /// A test that takes longer has met no assertion.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
@@ -183,13 +183,16 @@ fn place(red: &Red) -> Place {
     (red.package.clone(), red.target.clone())
 }
 
+/// What a test that was run complained of, if it did; or why nothing is known.
+type Said = Result<Option<String>, String>;
+
 /// Runs the tests of all these lines; what each did, or why nothing is known.
 fn run_all(
     tree: &Path,
     programs: &BTreeMap<Place, PathBuf>,
     reds: &[&Red],
     off: &str,
-) -> Outcome<BTreeMap<(Place, String), Result<Option<String>, String>>> {
+) -> Outcome<BTreeMap<(Place, String), Said>> {
     let mut groups: BTreeMap<Place, BTreeSet<&str>> = BTreeMap::new();
     for red in reds {
         groups.entry(place(red)).or_default().insert(&red.test);

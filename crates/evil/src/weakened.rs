@@ -243,7 +243,7 @@ mod tests {
             "crates/wire/src/lib.rs" => Some("//! Nouns.\n".to_owned()),
             _ => None,
         };
-        let tree = weaken(&[one.clone()], read).unwrap();
+        let tree = weaken(std::slice::from_ref(&one), read).unwrap();
         assert!(tree["a.rs"].contains("    if strongroom_wire::is_off(\"open-door\") || may {"));
         assert!(tree["crates/wire/src/lib.rs"].contains("pub fn is_off"));
 

@@ -157,7 +157,7 @@ impl Link {
     pub fn encode(&self) -> Zeroizing<Vec<u8>> {
         let mut out = Zeroizing::new(Vec::with_capacity(LINK_LEN));
         let drop = if self.drop { FLAG_DROP } else { 0 };
-        out.extend_from_slice(&[FORM, u8::from(self.password) * FLAG_PASSWORD | drop]);
+        out.extend_from_slice(&[FORM, (u8::from(self.password) * FLAG_PASSWORD) | drop]);
         out.extend_from_slice(&self.provider);
         out.extend_from_slice(&self.bucket.0);
         out.extend_from_slice(self.secret.expose());

@@ -124,7 +124,8 @@ mod tests {
         all.put(id, (Side::Guest, 0), vec![3], now).unwrap();
         assert_eq!(all.read(&id, (Side::Guest, 0), now), Ok(Some(vec![3])));
         assert_eq!(all.read(&id, (Side::Guest, 1), now), Ok(None));
-        let (last, over) = (now + AGE - Duration::from_secs(1), now + AGE);
+        let over = now + AGE;
+        let last = over.checked_sub(Duration::from_secs(1)).unwrap();
         assert!(all.has(&id, last) && !all.has(&id, over));
         assert_eq!(all.read(&id, FIRST, over), Err(Refused::Unknown));
         assert_eq!(all.put(id, (Side::Guest, 1), vec![4], over), Err(Refused::Unknown));

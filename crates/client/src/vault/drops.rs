@@ -9,7 +9,7 @@ use strongroom_core::invitation::KeptAt;
 use strongroom_core::joining::member_facts;
 use strongroom_seal::identity::{DeviceSigningKey, MemberSigningKey};
 use strongroom_store::Batch;
-use strongroom_wire::capability::Action;
+use strongroom_wire::capability::{Action, Capability};
 use strongroom_wire::clear::RevokeTarget;
 use strongroom_wire::control::{Control, Drop};
 use strongroom_wire::ids::{CapabilityId, EntryId};
@@ -277,7 +277,7 @@ impl Vault {
             return Ok(());
         }
         let chain = bucket.chain()?;
-        let Some(own) = chain.last().map(|last| last.claims()) else { return Ok(()) };
+        let Some(own) = chain.last().map(Capability::claims) else { return Ok(()) };
         let now = self.clock.now_secs();
         let expires = (now + DROP_CARD_AGE_MAX_SECS - CLOCK_SKEW_SECS).min(own.expires);
         let key = keys::drop_card(bucket.no(), record.no);

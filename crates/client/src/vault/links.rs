@@ -173,12 +173,11 @@ impl Vault {
     /// All links into a bucket, or into all buckets. `show`: with those this person made. Providers
     /// that do not answer are not asked twice.
     pub fn links(&self, bucket: Option<&str>, show: bool) -> Result<Vec<LinkInfo>> {
-        let buckets = match bucket {
-            Some(name) => vec![self.bucket(Some(name))?],
-            None => {
-                let records = self.records()?.into_iter().filter(|it| !it.internal);
-                records.map(|it| Bucket::open(it, self)).collect::<Result<_>>()?
-            }
+        let buckets = if let Some(name) = bucket {
+            vec![self.bucket(Some(name))?]
+        } else {
+            let records = self.records()?.into_iter().filter(|it| !it.internal);
+            records.map(|it| Bucket::open(it, self)).collect::<Result<_>>()?
         };
         let vault = self.vault_bucket()?;
         let mut all = Vec::new();

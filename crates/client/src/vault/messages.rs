@@ -158,18 +158,17 @@ impl Vault {
         // Perhaps another device was faster.
         self.push_best_effort(&mut bucket)?;
         let tag = bucket.natural(&format!("{MESSAGE}{}", held.id.to_base32()));
-        let path = match self.taken_document(&bucket, held.id)? {
-            Some(tag) => self.path_of(&bucket, tag)?,
-            None => {
-                let body = self.as_document(&bucket, &held, dir)?;
-                let row = self.replica.document(bucket.no(), tag)?;
-                let change = Change {
-                    references: held.opened.references.clone(),
-                    ..Change::version(tag, row.as_ref(), body)
-                };
-                self.write(&bucket, vec![change])?;
-                self.path_of(&bucket, tag)?
-            }
+        let path = if let Some(tag) = self.taken_document(&bucket, held.id)? {
+            self.path_of(&bucket, tag)?
+        } else {
+            let body = self.as_document(&bucket, &held, dir)?;
+            let row = self.replica.document(bucket.no(), tag)?;
+            let change = Change {
+                references: held.opened.references.clone(),
+                ..Change::version(tag, row.as_ref(), body)
+            };
+            self.write(&bucket, vec![change])?;
+            self.path_of(&bucket, tag)?
         };
         if self.is_held(&bucket, held.id)? {
             self.purge_message(&bucket, &held, false)?;

@@ -77,8 +77,8 @@ fn a27_captured_traffic_holds_no_secret_of_a_link() {
         key.member().to_secret_bytes().to_vec(),
         key.tag_key().to_secret_bytes().to_vec(),
         // Its last third is the secret, however it is cut.
-        fragment[68..].as_bytes().to_vec(),
-        fragment[68..90].as_bytes().to_vec(),
+        fragment.as_bytes()[68..].to_vec(),
+        fragment.as_bytes()[68..90].to_vec(),
         PASSWORD.as_bytes().to_vec(),
         parts.secret.open().agree().to_secret_bytes().to_vec(),
     ];
@@ -91,12 +91,15 @@ fn a27_captured_traffic_holds_no_secret_of_a_link() {
 
 /// The provider sets the price of a guess low, so high that nobody can pay, or hands out another's
 /// record. The link does not open, and no password is asked for.
+/// What somebody does to a record on its way.
+type Change = fn(&mut LinkRecord);
+
 #[test]
 fn a08_a_record_that_was_changed_is_refused_before_a_password_is_asked() {
     let world = World::new();
     let (link, _) = shared(&world);
     open(&link).unwrap().finish();
-    let changes: [(&str, fn(&mut LinkRecord)); 4] = [
+    let changes: [(&str, Change); 4] = [
         ("cheap", |record| record.password.as_mut().unwrap().memory_kib = 8),
         ("one pass", |record| record.password.as_mut().unwrap().passes = 1),
         ("a bomb", |record| record.password.as_mut().unwrap().memory_kib = u32::MAX),

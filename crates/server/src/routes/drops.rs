@@ -104,7 +104,7 @@ pub async fn put_card(
         return Err(Refusal::from(Problem::Malformed).because(why));
     }
     let mut batch = Batch::new();
-    batch.put(rows::drop_card(bucket.id), held.bytes.to_vec());
+    batch.put(rows::drop_card(bucket.id), held.bytes.clone());
     provider.store.commit(batch).await?;
     Ok(done(StatusCode::CREATED))
 }

@@ -129,7 +129,7 @@ pub fn run(args: Args, session: &Session) -> Outcome {
             })
         }
         Verb::Put { drop, files, message, sign, receipt } => {
-            put(session, &drop, &files, message, sign, receipt.as_deref())
+            put(session, &drop, &files, message.as_deref(), sign, receipt.as_deref())
         }
         Verb::Check { file } => check(session, &file),
     }
@@ -283,7 +283,7 @@ fn put(
     session: &Session,
     drop: &Path,
     files: &[PathBuf],
-    message: Option<String>,
+    message: Option<&str>,
     sign: bool,
     receipt: Option<&Path>,
 ) -> Outcome {
@@ -301,10 +301,10 @@ fn put(
     let mut done = Vec::new();
     let mut parcels: Vec<Parcel<'_>> = files.iter().map(|file| Parcel::File(file)).collect();
     if parcels.is_empty() {
-        parcels.push(Parcel::Words(message.clone().unwrap_or_default()));
+        parcels.push(Parcel::Words(message.unwrap_or_default().to_owned()));
     }
     for parcel in parcels {
-        let sent = send(&address, parcel, message.clone(), vault.as_ref(), &bar)?;
+        let sent = send(&address, parcel, message.map(str::to_owned), vault.as_ref(), &bar)?;
         if let Some(path) = receipt {
             write_new(path, &sent.receipt.to_json())?;
         }

@@ -121,6 +121,7 @@ impl Control {
 
 /// Whether this member entry makes a drop.
 pub fn makes_drop(member: &Member) -> bool {
-    let carried = member.capabilities.iter().filter_map(|bytes| Capability::decode(bytes).ok());
-    carried.last().is_some_and(|last| last.claims().actions == DROP_ACTIONS)
+    let mut newest_first = member.capabilities.iter().rev();
+    let last = newest_first.find_map(|bytes| Capability::decode(bytes).ok());
+    last.is_some_and(|last| last.claims().actions == DROP_ACTIONS)
 }
