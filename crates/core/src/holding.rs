@@ -15,6 +15,7 @@ use strongroom_seal::kem::{KemPair, KemPublic};
 use strongroom_seal::keys::{
     Commitment, DocumentHistoryKey, DocumentKey, EpochKey, Nonce, TagKey, VersionKey,
 };
+use strongroom_seal::link::link_principal;
 use strongroom_seal::rng::Rng;
 use strongroom_seal::suite::Suite;
 use strongroom_seal::wrap::{
@@ -31,7 +32,8 @@ use strongroom_wire::limits::{DOCUMENT_OPEN_MAX, PARENTS_MAX};
 
 use crate::granting::{GrantError, Granter, control, unique};
 use crate::keyring::Keyring;
-use crate::parts::MemberBody;
+use crate::link::{ForLink, counted};
+use crate::parts::{LinkFacts, MemberBody};
 
 /// How much of a document somebody holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,6 +85,24 @@ pub struct NewHolder<'a> {
     pub until: Option<u64>,
     /// From then, seconds since 1970.
     pub from: u64,
+    /// Where nobody in person is to hold it, but whoever has a link: its keys are the link's.
+    pub link: Option<&'a ForLink<'a>>,
+}
+
+impl<'a> NewHolder<'a> {
+    /// A link as holder. `agree`: its agree key.
+    pub fn of_link(link: &'a ForLink<'a>, agree: &'a KemPublic) -> Self {
+        let principal = link_principal(agree);
+        Self { principal, agree, until: Some(link.until), from: link.from, link: Some(link) }
+    }
+
+    /// The key it asks a provider by, and the one it finds its wraps by.
+    fn keys(&self, rng: &mut impl Rng) -> (MemberSigningKey, TagKey) {
+        match self.link {
+            Some(link) => (link.key.member(), link.key.tag_key()),
+            None => (MemberSigningKey::generate(rng), TagKey::generate(rng)),
+        }
+    }
 }
 
 /// What comes of it.
@@ -90,7 +110,8 @@ pub struct NewHolder<'a> {
 pub struct Shared {
     /// The member entry to be.
     pub planned: crate::writer::Planned,
-    /// By which the holder asks the provider; it delegates nothing and writes nothing.
+    /// By which the holder asks the provider; it writes nothing, and delegates nothing but single
+    /// uses of a counted link.
     pub key: MemberSigningKey,
     /// From the root key to it.
     pub chain: CapabilityChain,
@@ -107,7 +128,7 @@ pub fn share(
     given: &Given,
     rng: &mut impl Rng,
 ) -> Result<Shared, GrantError> {
-    let (key, tag_key) = (MemberSigningKey::generate(rng), TagKey::generate(rng));
+    let (key, tag_key) = holder.keys(rng);
     let (epoch, n) = granter.epoch;
     let place = Place { suite: granter.suite, bucket: granter.bucket, n };
     let sealed = Sealed::of(place, epoch, (document, generation), given, holder, &tag_key, rng)?;
@@ -123,6 +144,9 @@ pub fn share(
         .for_holder(key.public(), Some(tag))
         .with_depth(0);
     claims.not_before = Some(holder.from);
+    if let Some(link) = holder.link {
+        claims = counted(claims, link);
+    }
     let claims = parent.attenuate(&claims)?;
     let capability = Capability::issue(&claims, |input| granter.member.sign(input))?;
     let clear = Clear::Member(Member {
@@ -144,7 +168,9 @@ pub fn share(
         // That is said of members.
         from_now: false,
         card: None,
-        link: None,
+        link: holder
+            .link
+            .map(|link| LinkFacts { agree: holder.agree.to_bytes(), label: link.label.to_owned() }),
     };
     let planned = control(Kind::Member, granter.heads, &clear, body.encode().to_vec());
     Ok(Shared { planned, key, chain: granter.chain.extended(capability)?, tag_key })

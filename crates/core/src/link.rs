@@ -99,8 +99,7 @@ pub fn let_in(
     let expires = link.until.min(above.expires);
     let claims = Claims::new(above.target, Actions::PULL, expires, unique(rng))
         .for_holder(holder, Some(granter.names.member_tag(principal)))
-        // A counted link delegates once: to the key of one use.
-        .with_depth(u8::from(link.uses.is_some()));
+        .with_depth(0);
     let capability =
         issue(parent, &Claims { not_before: Some(link.from), ..counted(claims, link) }, |it| {
             granter.member.sign(it)
@@ -127,8 +126,10 @@ pub fn let_in(
     Ok((planned, granter.chain.extended(capability)?))
 }
 
-fn counted(mut claims: Claims, link: &ForLink<'_>) -> Claims {
+/// The same claims of a counted link: it delegates once, to the key of one use.
+pub(crate) fn counted(mut claims: Claims, link: &ForLink<'_>) -> Claims {
     if let Some((uses, provider)) = link.uses {
+        claims = claims.with_depth(1);
         claims.caveats.uses = Some(uses);
         claims.audience = Some(provider);
     }

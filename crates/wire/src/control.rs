@@ -383,7 +383,9 @@ impl Control {
         })?;
         self.keep(&id, header, &names, prev);
         if wraps {
-            let tags = carried.iter().filter_map(|(_, granted)| granted.grant.member());
+            // Who holds one document got a key of that, and not the epoch's.
+            let whole = carried.iter().filter(|(_, it)| it.grant.target().document().is_none());
+            let tags = whole.filter_map(|(_, granted)| granted.grant.member());
             self.let_in.entry(header.epoch).or_default().extend(tags);
         }
         for (capability, granted) in carried {

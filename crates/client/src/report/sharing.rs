@@ -146,6 +146,8 @@ pub struct LinkInfo {
     pub label: String,
     /// Into which bucket.
     pub bucket: String,
+    /// To which document of it; none: to all of it.
+    pub path: Option<String>,
     /// Since when, seconds since 1970.
     pub since: u64,
     /// Until when, seconds since 1970.

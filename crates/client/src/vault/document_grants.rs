@@ -9,6 +9,7 @@ use strongroom_core::document::DocumentType;
 use strongroom_core::granting::{Granter, Rights, take_out};
 use strongroom_core::holding::{Extent, Given, NewHolder, Shared, share};
 use strongroom_core::invitation::{Invitation, KeptAt, to_text};
+use strongroom_core::parts::LinkFacts;
 use strongroom_seal::identity::{InviteSigningKey, MemberSigningKey};
 use strongroom_seal::invitation::seal_invitation;
 use strongroom_seal::keys::{Nonce, TagKey};
@@ -58,6 +59,10 @@ pub(crate) struct Holding {
     pub given: Hlc,
     pub until: u64,
     pub by: Option<PrincipalId>,
+    /// Present where it is a link, and nobody has a key log of it.
+    pub link: Option<LinkFacts>,
+    /// How often a link may be opened.
+    pub uses: Option<u64>,
 }
 
 impl Vault {
@@ -120,7 +125,7 @@ impl Vault {
         bucket.need_whole()?;
         bucket.writable()?;
         if shown.kind() == DocumentType::Directory {
-            return Err(a_directory(place, who));
+            return Err(a_directory(place, &format!("`strongroom grant LABEL {who}`")));
         }
         let tag = shown.row.tag;
         let version = match what {
@@ -136,6 +141,7 @@ impl Vault {
             until,
             // A provider whose clock is behind this one's must not call it too early.
             from: self.clock.now_secs().saturating_sub(CLOCK_SKEW_SECS),
+            link: None,
         };
         let (shared, entry, bytes) = self.write_share(&mut bucket, tag, what, version, &holder)?;
         let expires = shared.chain.last().map_or(0, |last| last.claims().expires);
@@ -190,7 +196,7 @@ impl Vault {
     }
 
     /// One entry, committed here.
-    fn write_share(
+    pub(super) fn write_share(
         &self,
         bucket: &mut Bucket,
         tag: DocumentTag,
@@ -335,6 +341,8 @@ impl Vault {
                     given: entry.header().hlc,
                     until: last.claims().expires,
                     by: by_author.get(&author).copied(),
+                    link: facts.body.link,
+                    uses: last.claims().caveats.uses,
                 });
             }
         }
@@ -385,7 +393,7 @@ impl Vault {
             principal: holding.principal.to_string(),
             rights: Rights::Read.word(),
             from_now: holding.extent == Extent::FromNow,
-            link: None,
+            link: holding.link.as_ref().map(|link| link.label.clone()),
             accepted: true,
             devices: 0,
             since: holding.given.secs(),
@@ -410,19 +418,22 @@ impl Vault {
         bucket.writable()?;
         let tag = self.tag_now_or_once(&bucket, place)?;
         self.renew_if_due(&mut bucket)?;
-        let (bytes, left) = self.write_withdrawal(&bucket, tag, principal, (place, who))?;
+        let called = (place.to_string(), who);
+        let (bytes, left) =
+            self.write_withdrawal(&bucket, tag, principal, (&called.0, called.1))?;
         let path = self.path_of(&bucket, tag)?;
         let sent = self.push_best_effort(&mut bucket)?;
         let label = bucket.record.label.clone();
         Ok(WithdrawnInfo { name: who.to_owned(), bucket: label, path, bytes, left, sent })
     }
 
-    fn write_withdrawal(
+    /// `place` and `who` are for people.
+    pub(super) fn write_withdrawal(
         &self,
         bucket: &Bucket,
         tag: DocumentTag,
         principal: PrincipalId,
-        (place, who): (&Place, &str),
+        (place, who): (&str, &str),
     ) -> Result<(u64, u64)> {
         let _lock = self.replica.lock_bucket(bucket.no())?;
         let mut control = self.standing(bucket)?.control;
@@ -464,7 +475,7 @@ fn holds_nothing(
     bucket: &Bucket,
     control: &Control,
     principal: PrincipalId,
-    place: &Place,
+    place: &str,
     who: &str,
 ) -> Error {
     let label = &bucket.record.label;
@@ -486,10 +497,11 @@ const fn extent_of(what: &DocumentShare) -> Extent {
 }
 
 /// A directory's documents would each be granted, and what is put into it later would not.
-fn a_directory(place: &Place, who: &str) -> Error {
+/// `then`: what shares that bucket.
+pub(super) fn a_directory(place: &Place, then: &str) -> Error {
     let what = format!("{place} is a directory: what is shared as a whole is a bucket of its own");
     Error::new(ErrorKind::Usage, what).with_hint(format!(
         "`strongroom bucket create LABEL`, `strongroom get {place} DIR`, `strongroom put DIR \
-         LABEL:/`, then `strongroom grant LABEL {who}`"
+         LABEL:/`, then {then}"
     ))
 }

@@ -144,8 +144,12 @@ impl Vault {
         let mut logs = BTreeMap::new();
         let mut agrees: Vec<(KemPublic, &Holding)> = Vec::with_capacity(holders.len());
         for holding in holders {
-            // Whoever let him in left his card here.
-            if let Some(agree) = self.agree_of(bucket, holding.principal, &mut logs)? {
+            let agree = match &holding.link {
+                Some(link) => KemPublic::from_bytes(&link.agree).ok(),
+                // Whoever let him in left his card here.
+                None => self.agree_of(bucket, holding.principal, &mut logs)?,
+            };
+            if let Some(agree) = agree {
                 agrees.push((agree, holding));
             }
         }

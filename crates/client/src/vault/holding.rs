@@ -66,8 +66,12 @@ impl Vault {
                 epochs.insert(entry.id(), epoch.n);
             }
         }
-        let own = bucket.member_chain()?.last().map(Capability::id);
-        let grant = own.and_then(|own| control().find(|entry| carries(entry, &own)).cloned());
+        // The last of them is carried by the grant; of a counted link, the one before.
+        let chain = bucket.member_chain()?;
+        let about_it = chain.capabilities().iter().rev();
+        let mut about_it = about_it.filter(|it| it.claims().target.document() == Some(tag));
+        let grant =
+            about_it.find_map(|own| control().find(|entry| carries(entry, &own.id()))).cloned();
         let mut versions = Vec::new();
         for no in self.version_numbers(bucket, tag)? {
             versions.push(self.replica.entry(bucket.no(), no)?);
@@ -157,7 +161,7 @@ impl Vault {
     }
 
     /// Calls a document that is held alone by its own name, unless something is called so already.
-    fn name_part(&self, bucket: &mut Bucket) -> Result<()> {
+    pub(super) fn name_part(&self, bucket: &mut Bucket) -> Result<()> {
         if !bucket.record.label.is_empty() {
             return Ok(());
         }

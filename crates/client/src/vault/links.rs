@@ -1,29 +1,32 @@
-//! Links: sharing with whoever has an address. Comes in: a bucket, and how long, how often and with
+//! Links: sharing with whoever has an address. Comes in: a bucket or a document, and how long, how often and with
 //! which password it may be opened. Goes out: a link, the links there are, and an end to them. Must
 //! not know: terminals, who opens them.
 //!
 //! A link is a member of the bucket (docs/design/links.md): one entry lets it in, epochs are made
-//! for it, a revoke and an epoch take it out. What it needs besides its own text lies at the
-//! provider. Its secret stands in a sealed document of the vault's own bucket, so that every device
+//! for it, a revoke and an epoch take it out. One to a single document holds that document, as
+//! anybody may. What it needs besides its own text lies at the provider. Its secret stands in a sealed document of the vault's own bucket, so that every device
 //! of the person can show it again.
 
-use std::collections::BTreeMap;
-
+use strongroom_core::document::DocumentType;
+use strongroom_core::holding::NewHolder;
 use strongroom_core::link::{ForLink, let_in, to_text};
+use strongroom_core::parts::LinkFacts;
 use strongroom_seal::cost::Cost;
 use strongroom_seal::link::{Link, LinkKey, LinkSalt, LinkSecret, link_principal};
 use strongroom_seal::rng::Rng;
 use strongroom_wire::capability::{Action, Capability, CapabilityChain};
-use strongroom_wire::ids::{MemberTag, PrincipalId};
+use strongroom_wire::ids::{DocumentTag, MemberTag, PrincipalId};
 use strongroom_wire::limits::{CLOCK_SKEW_SECS, LINK_LABEL_LEN_MAX, LINK_USES_MAX};
 use strongroom_wire::link::{LinkRecord, LinkUses, PasswordSalt};
 
+use super::document_grants::{DocumentShare, Holding, a_directory};
 use super::documents::{LINK, LinkDocument};
 use super::grants::cannot_grant;
 use super::opening::LinkText;
 use super::people::Person;
 use super::{Bucket, Change, Passphrase, Vault};
 use crate::error::{Error, ErrorKind, Result};
+use crate::place::Place;
 use crate::progress::Quiet;
 use crate::random::SystemRng;
 use crate::remote::{Remote, Session};
@@ -39,7 +42,7 @@ pub struct LinkOptions<'a> {
     pub uses: Option<u64>,
     /// What is asked of whoever opens it.
     pub password: Option<&'a Passphrase>,
-    /// What members call it; empty: the bucket's label.
+    /// What members call it; empty: the bucket's label, or the document's name.
     pub label: &'a str,
 }
 
@@ -48,6 +51,26 @@ struct Draft {
     link: Link,
     key: LinkKey,
     password: Option<PasswordSalt>,
+}
+
+/// A link that stands, as members know it.
+struct LinkInto {
+    to: To,
+    principal: PrincipalId,
+    label: String,
+    /// Seconds since 1970.
+    since: u64,
+    until: u64,
+    uses: Option<u64>,
+}
+
+/// What a link leads to.
+#[derive(Clone, Copy)]
+enum To {
+    /// All of its bucket, as this member of it.
+    Bucket(MemberTag),
+    /// One document.
+    Document(DocumentTag),
 }
 
 impl Draft {
@@ -85,7 +108,27 @@ impl Vault {
     /// its provider: where that does not answer, nothing is made.
     pub fn link(&self, bucket: Option<&str>, options: &LinkOptions<'_>) -> Result<LinkInfo> {
         self.check_link(options)?;
-        let mut bucket = self.bucket(bucket)?;
+        self.make_link(self.bucket(bucket)?, None, options)
+    }
+
+    /// The same to one document: whoever has it may read all its versions, old and new, and sees
+    /// nothing of any other.
+    pub fn link_document(&self, place: &Place, options: &LinkOptions<'_>) -> Result<LinkInfo> {
+        self.check_link(options)?;
+        let (bucket, shown) = self.need_place(place)?;
+        bucket.need_whole()?;
+        if shown.kind() == DocumentType::Directory {
+            return Err(a_directory(place, "`strongroom link LABEL`"));
+        }
+        self.make_link(bucket, Some((shown.row.tag, &shown.name)), options)
+    }
+
+    fn make_link(
+        &self,
+        mut bucket: Bucket,
+        document: Option<(DocumentTag, &str)>,
+        options: &LinkOptions<'_>,
+    ) -> Result<LinkInfo> {
         bucket.writable()?;
         if !may_grant(&bucket) {
             let what = format!("you may not let anybody into {}", bucket.record.label);
@@ -96,13 +139,14 @@ impl Vault {
         let (record, session) = self.links_session(&mut bucket)?;
         let draft = Draft::new(session.remote(), &bucket, options.password)?;
         let called = Some(options.label).filter(|label| !label.is_empty());
-        let label = called.unwrap_or(&bucket.record.label).to_owned();
+        let own = document.map_or(bucket.record.label.as_str(), |(_, name)| name);
+        let label = called.unwrap_or(own).to_owned();
         // First of all it is written down what it is: whatever ends this, the link can be revoked.
         let principal = draft.principal();
         let name = format!("{LINK}{}", principal.to_base32());
-        let document = LinkDocument { origin: record.url.clone(), link: draft.link };
+        let made = LinkDocument { origin: record.url.clone(), link: draft.link };
         let mut vault = self.vault_bucket()?;
-        let change = self.internal_change(&vault, &name, document.encode())?;
+        let change = self.internal_change(&vault, &name, made.encode())?;
         self.write(&vault, vec![change])?;
         let wanted = ForLink {
             key: &draft.key,
@@ -112,27 +156,45 @@ impl Vault {
             from: self.clock.now_secs().saturating_sub(CLOCK_SKEW_SECS),
             uses: options.uses.map(|uses| (uses, record.key)),
         };
-        let (chain, ..) = self.write_member(&mut bucket, |granter| {
-            let_in(granter, &wanted, &mut SystemRng).map_err(cannot_grant)
-        })?;
+        let chain = self.write_link(&mut bucket, document.map(|(tag, _)| tag), &wanted)?;
         self.push(&mut vault, &Quiet)?;
         self.push(&mut bucket, &Quiet)?;
         let kept = LinkRecord { password: draft.password, chain };
-        let put = session.put_link(bucket.record.id, document.link.secret.id(), &kept);
+        let put = session.put_link(bucket.record.id, made.link.secret.id(), &kept);
         self.runtime()?.block_on(put)?;
         Ok(LinkInfo {
             name: principal.to_string(),
             label,
             bucket: bucket.record.label.clone(),
+            path: document.map(|(tag, _)| self.path_of(&bucket, tag)).transpose()?,
             since: self.clock.now_secs(),
             until: ends(&kept.chain),
             uses: options.uses,
             spent: options.uses.map(|_| 0),
-            password: Some(document.link.password),
+            password: Some(made.link.password),
             kept: Some(true),
             by: Some(self.secrets.principal.to_string()),
-            link: Some(to_text(&document.origin, &document.link).to_string()),
+            link: Some(to_text(&made.origin, &made.link).to_string()),
         })
+    }
+
+    /// The entry that lets it in, and the chain down to it.
+    fn write_link(
+        &self,
+        bucket: &mut Bucket,
+        document: Option<DocumentTag>,
+        wanted: &ForLink<'_>,
+    ) -> Result<CapabilityChain> {
+        let Some(tag) = document else {
+            let written = self.write_member(bucket, |granter| {
+                let_in(granter, wanted, &mut SystemRng).map_err(cannot_grant)
+            });
+            return written.map(|(chain, ..)| chain);
+        };
+        let agree = wanted.key.agree().pair().public();
+        let holder = NewHolder::of_link(wanted, &agree);
+        let written = self.write_share(bucket, tag, &DocumentShare::All, None, &holder);
+        written.map(|(shared, ..)| shared.chain)
     }
 
     fn check_link(&self, options: &LinkOptions<'_>) -> Result<()> {
@@ -182,22 +244,33 @@ impl Vault {
         let vault = self.vault_bucket()?;
         let mut all = Vec::new();
         for bucket in &buckets {
-            let people = self.links_into(bucket)?;
-            let session = if people.is_empty() { None } else { self.asking_session(bucket) };
-            for person in people.values() {
-                all.push(self.link_info(&vault, bucket, person, session.as_ref(), show)?);
+            let links = self.links_into(bucket)?;
+            let session = if links.is_empty() { None } else { self.asking_session(bucket) };
+            for link in &links {
+                all.push(self.link_info(&vault, bucket, link, session.as_ref(), show)?);
             }
         }
         all.sort_by(|a, b| (&a.bucket, a.since, &a.name).cmp(&(&b.bucket, b.since, &b.name)));
         Ok(all)
     }
 
-    fn links_into(&self, bucket: &Bucket) -> Result<BTreeMap<MemberTag, Person>> {
+    /// Links to all of a bucket, then those to one document of it.
+    fn links_into(&self, bucket: &Bucket) -> Result<Vec<LinkInto>> {
         let log = self.control_entries(bucket)?;
         let control = self.standing(bucket)?.control;
-        let mut people = self.people(bucket, &control, &log)?;
-        people.retain(|_, person| person.link.is_some());
-        Ok(people)
+        let mut links = Vec::new();
+        for (tag, person) in self.people(bucket, &control, &log)? {
+            let Person { principal, since, until, uses, link, .. } = person;
+            let Some(LinkFacts { label, .. }) = link else { continue };
+            links.push(LinkInto { to: To::Bucket(tag), principal, label, since, until, uses });
+        }
+        for holding in self.document_holdings(bucket, &control)? {
+            let Holding { document, principal, given, until, uses, link, .. } = holding;
+            let Some(LinkFacts { label, .. }) = link else { continue };
+            let (to, since) = (To::Document(document), given.secs());
+            links.push(LinkInto { to, principal, label, since, until, uses });
+        }
+        Ok(links)
     }
 
     /// Where uses are asked for, if anybody answers and this person may ask.
@@ -211,11 +284,11 @@ impl Vault {
         &self,
         vault: &Bucket,
         bucket: &Bucket,
-        person: &Person,
+        link: &LinkInto,
         session: Option<&Session>,
         show: bool,
     ) -> Result<LinkInfo> {
-        let made = self.link_document(vault, person.principal)?;
+        let made = self.made_link(vault, link.principal)?;
         let id = made.as_ref().map(|made| made.link.secret.id());
         let asked: Option<Option<LinkUses>> = match (session, id) {
             (Some(session), Some(id)) => {
@@ -226,12 +299,16 @@ impl Vault {
         let by = made.as_ref().map(|_| self.secrets.principal.to_string());
         let text = |made: &LinkDocument| to_text(&made.origin, &made.link).to_string();
         Ok(LinkInfo {
-            name: person.principal.to_string(),
-            label: person.link.as_ref().map(|it| it.label.clone()).unwrap_or_default(),
+            name: link.principal.to_string(),
+            label: link.label.clone(),
             bucket: bucket.record.label.clone(),
-            since: person.since,
-            until: person.until,
-            uses: person.uses,
+            path: match link.to {
+                To::Bucket(_) => None,
+                To::Document(tag) => Some(self.path_of(bucket, tag)?),
+            },
+            since: link.since,
+            until: link.until,
+            uses: link.uses,
             spent: asked.flatten().filter(|it| it.allowed.is_some()).map(|it| it.spent),
             password: made.as_ref().map(|made| made.link.password),
             kept: asked.map(|kept| kept.is_some()),
@@ -240,7 +317,8 @@ impl Vault {
         })
     }
 
-    fn link_document(&self, vault: &Bucket, of: PrincipalId) -> Result<Option<LinkDocument>> {
+    /// What this person keeps of a link that it made.
+    fn made_link(&self, vault: &Bucket, of: PrincipalId) -> Result<Option<LinkDocument>> {
         let name = format!("{LINK}{}", of.to_base32());
         let document = self.internal(vault, &name)?;
         Ok(document.as_deref().map(LinkDocument::decode).transpose()?)
@@ -250,11 +328,18 @@ impl Vault {
     /// been kept; what is written from now on it does not open.
     pub fn revoke_link(&self, which: &str) -> Result<RemovalInfo> {
         let vault = self.vault_bucket()?;
-        let (mut bucket, tag, principal) = self.find_link(&vault, which)?;
+        let (mut bucket, LinkInto { to, principal, .. }) = self.find_link(&vault, which)?;
         bucket.writable()?;
-        let made = self.link_document(&vault, principal)?;
+        let made = self.made_link(&vault, principal)?;
         self.renew_if_due(&mut bucket)?;
-        let (entries, bytes) = self.write_removal(&mut bucket, tag, "the link")?;
+        let (entries, bytes) = match to {
+            To::Bucket(tag) => self.write_removal(&mut bucket, tag, "the link")?,
+            To::Document(tag) => {
+                let called = self.path_of(&bucket, tag)?;
+                let called = (called.as_str(), "the link");
+                (1, self.write_withdrawal(&bucket, tag, principal, called)?.0)
+            }
+        };
         let sent = self.push_best_effort(&mut bucket)?;
         if let Some(made) = made {
             // The revoke has ended it already; this only clears up.
@@ -277,31 +362,31 @@ impl Vault {
         self.push(&mut vault, &Quiet).map(drop)
     }
 
-    fn find_link(&self, vault: &Bucket, which: &str) -> Result<(Bucket, MemberTag, PrincipalId)> {
+    fn find_link(&self, vault: &Bucket, which: &str) -> Result<(Bucket, LinkInto)> {
         let wanted =
             LinkText::read(which).ok().map(|text| (text.link.bucket, text.link.secret.id()));
         let bare = which.strip_prefix("prn:").unwrap_or(which);
         let mut found = Vec::new();
         for record in self.records()?.into_iter().filter(|it| !it.internal) {
             let bucket = Bucket::open(record, self)?;
-            for (tag, person) in self.links_into(&bucket)? {
+            for link in self.links_into(&bucket)? {
                 let is_it = match wanted {
-                    None => bare.len() >= 6 && person.principal.to_base32().starts_with(bare),
+                    None => bare.len() >= 6 && link.principal.to_base32().starts_with(bare),
                     Some((at, id)) => {
                         at == bucket.record.id
                             && self
-                                .link_document(vault, person.principal)?
+                                .made_link(vault, link.principal)?
                                 .is_some_and(|made| made.link.secret.id() == id)
                     }
                 };
                 if is_it {
-                    found.push((bucket.record.clone(), tag, person.principal));
+                    found.push((bucket.record.clone(), link));
                 }
             }
         }
         let hint = "`strongroom link ls` shows all links";
         match <[_; 1]>::try_from(found) {
-            Ok([(record, tag, principal)]) => Ok((Bucket::open(record, self)?, tag, principal)),
+            Ok([(record, link)]) => Ok((Bucket::open(record, self)?, link)),
             Err(none) if none.is_empty() => {
                 Err(Error::not_found("such link, or it was revoked already").with_hint(hint))
             }

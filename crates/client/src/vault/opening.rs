@@ -140,10 +140,12 @@ impl OpenedLink {
             .map_err(|error| folder.unless_ended(error.into()))?;
         let pulled = vault.exchange(&mut bucket, &remote_record, &session, progress);
         pulled.map_err(|error| folder.unless_ended(error))?;
-        if bucket.keyring.iter().next().is_none() {
+        let keyring = &bucket.keyring;
+        if keyring.iter().next().is_none() && keyring.alone().is_empty() {
             let what = "what this link leads to is not whole at its provider";
             return Err(Error::damaged(what).with_hint("ask whoever gave it to you"));
         }
+        vault.name_part(&mut bucket)?;
         let last = record.chain.last().map(Capability::claims);
         let info = OpenedInfo {
             label: bucket.record.label.clone(),

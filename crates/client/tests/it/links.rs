@@ -261,3 +261,130 @@ fn a27_another_provider_than_the_links_hears_nothing_of_it() {
     assert_eq!(other.metrics.sessions_total.count(), before, "no session was opened there");
     open(&text(&made)).unwrap().finish();
 }
+
+const FIRST: &str = "plans:/house/first";
+
+#[test]
+fn a_link_to_a_document_opens_it_old_and_new_and_shows_no_other() {
+    let provider = Provider::start();
+    let alice = plans(&provider);
+    alice.put_text(FIRST, "five walls");
+    let made = alice.vault.link_document(&place(FIRST), &forever()).unwrap();
+    assert_eq!((made.label.as_str(), made.path.as_deref()), ("first", Some("/house/first")));
+    let folder = tempfile::tempdir().unwrap();
+    let opened = open_in(&folder, &text(&made), None).unwrap();
+    assert_eq!((opened.info().label.as_str(), opened.info().document.is_some()), ("first", true));
+    let paths: Vec<String> = opened.list().unwrap().into_iter().map(|one| one.path).collect();
+    assert_eq!(paths, ["/first"], "no name of another document, nor of its directory");
+    assert_eq!(read(&opened, "/first"), b"five walls");
+    for other in ["/large", "/house/large", "/house"] {
+        let mut out = Vec::new();
+        let refused = opened.cat(&place(other), &mut out, &Quiet).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::NotFound, "{refused}");
+    }
+    let to = folder.path().join("out");
+    assert!(opened.get(&Place::root(), &to, &GetOptions::default(), &Quiet).is_ok());
+    assert_eq!(std::fs::read(to.join("first")).unwrap(), b"five walls");
+    opened.finish();
+    assert!(!folder.path().join("open").exists(), "it is forgotten");
+
+    // Under a later epoch its keys come with the next version; a large one in pieces.
+    let bob = Device::at(&provider);
+    let card = bob.vault.card(None).unwrap().text;
+    alice.vault.add_contact(&card, Some("Bob"), None).unwrap();
+    alice.vault.grant(Some(SHARED), "Bob", Rights::Read, None).unwrap();
+    alice.vault.remove_member(Some(SHARED), "Bob").unwrap();
+    assert_eq!(read(&open(&text(&made)).unwrap(), "/first"), b"five walls", "not written since");
+    alice.put_text(FIRST, noise(2 * PIECE + 9, 3));
+    let again = open(&text(&made)).unwrap();
+    assert_eq!(read(&again, "/first"), noise(2 * PIECE + 9, 3));
+    again.finish();
+    alice.assert_whole();
+}
+
+#[test]
+fn a_link_to_a_document_is_counted_listed_and_ended_like_any() {
+    let provider = Provider::start();
+    let alice = plans(&provider);
+    let password = Passphrase::new("blue door".to_owned());
+    let options = LinkOptions {
+        uses: Some(1),
+        password: Some(&password),
+        label: "for the builders",
+        ..forever()
+    };
+    let once = alice.vault.link_document(&place(FIRST), &options).unwrap();
+    let long = alice.vault.link_document(&place(FIRST), &forever()).unwrap();
+    let whole = alice.vault.link(Some(SHARED), &forever()).unwrap();
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // Broken off, and gone on with: one use.
+    drop(open_in(&one, &text(&once), Some("blue door")).unwrap());
+    let opened = open_in(&one, &text(&once), Some("blue door")).unwrap();
+    assert_eq!(read(&opened, "/first"), b"four walls");
+    opened.finish();
+    is_ended(open_in(&two, &text(&once), Some("blue door")));
+
+    let listed = alice.vault.links(Some(SHARED), true).unwrap();
+    let path = Some("/house/first");
+    let shown: Vec<_> =
+        listed.iter().map(|it| (&it.name, it.path.as_deref(), it.spent, &it.link)).collect();
+    assert_eq!(shown.len(), 3);
+    for (made, to, spent) in [(&once, path, Some(1)), (&long, path, None), (&whole, None, None)] {
+        assert!(shown.contains(&(&made.name, to, spent, &made.link)), "{shown:?}");
+    }
+    let access = alice.vault.access(&place(FIRST)).unwrap();
+    let links: Vec<_> = access
+        .iter()
+        .filter_map(|it| Some((it.who.link.as_deref()?, it.path.as_deref())))
+        .collect();
+    assert_eq!(links, [(SHARED, None), ("for the builders", path), ("first", path)]);
+
+    // One is ended, at the provider at once, by one entry; the others notice nothing.
+    let done = alice.vault.revoke_link(&text(&long)).unwrap();
+    assert_eq!((done.entries, done.sent), (1, true));
+    is_ended(open(&text(&long)));
+    alice.put_text(FIRST, "no walls");
+    assert_eq!(read(&open(&text(&whole)).unwrap(), "/house/first"), b"no walls");
+    assert_eq!(alice.vault.links(None, false).unwrap().len(), 2);
+    let again = alice.vault.revoke_link(&text(&long)).unwrap_err();
+    assert_eq!(again.kind(), ErrorKind::NotFound, "{again}");
+    alice.vault.revoke_link(&once.name[..14]).unwrap();
+    assert_eq!(alice.vault.links(None, false).unwrap().len(), 1);
+    alice.assert_whole();
+}
+
+#[test]
+fn another_writer_makes_keys_for_the_links_of_a_document() {
+    let provider = Provider::start();
+    let (alice, bob) = (plans(&provider), Device::at(&provider));
+    let card = |device: &Device| device.vault.card(None).unwrap().text;
+    alice.vault.add_contact(&card(&bob), Some("Bob"), None).unwrap();
+    bob.vault.add_contact(&card(&alice), Some("Alice"), None).unwrap();
+    let granted = alice.vault.grant(Some(SHARED), "Bob", Rights::Write, None).unwrap();
+    bob.vault.accept(&granted.invitation, &Quiet).unwrap();
+    let [kept, ended] =
+        [(); 2].map(|()| alice.vault.link_document(&place(FIRST), &forever()).unwrap());
+    alice.vault.revoke_link(&text(&ended)).unwrap();
+    let epochs = alice.vault.epochs().unwrap().len();
+    bob.sync();
+    // The revoke began a new generation, and it is Bob who writes its first version.
+    bob.put_text(FIRST, "six walls, by Bob");
+    assert_eq!(read(&open(&text(&kept)).unwrap(), "/first"), b"six walls, by Bob");
+    is_ended(open(&text(&ended)));
+    alice.put_text(FIRST, "seven");
+    assert_eq!(alice.vault.epochs().unwrap().len(), epochs, "no epoch is made for or by holders");
+    let refused = bob.vault.link_document(&place(FIRST), &forever()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Refused, "who may only write makes no link: {refused}");
+}
+
+#[test]
+fn a_link_to_a_directory_says_what_to_do() {
+    let provider = Provider::start();
+    let alice = plans(&provider);
+    let refused = alice.vault.link_document(&place("plans:/house"), &forever()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Usage, "{refused}");
+    assert!(refused.hint().unwrap().contains("strongroom link LABEL"), "{refused:?}");
+    let none = alice.vault.link_document(&place("plans:/none"), &forever()).unwrap_err();
+    assert_eq!(none.kind(), ErrorKind::NotFound, "{none}");
+    assert!(alice.vault.links(None, true).unwrap().is_empty(), "nothing was made");
+}

@@ -88,7 +88,8 @@ impl Scene {
             heads: &heads,
         };
         let agree = &self.bob.agree_public;
-        let holder = NewHolder { principal: BOB, agree, until: None, from: NOW / 1_000 };
+        let holder =
+            NewHolder { principal: BOB, agree, until: None, from: NOW / 1_000, link: None };
         let mut rng = DangerSeeded::new(9 + self.position.next_seq);
         let shared = share(&granter, &holder, (WILL, generation), &given, &mut rng).unwrap();
         let entry = self.seal(shared.planned.clone());

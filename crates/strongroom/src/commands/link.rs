@@ -7,7 +7,7 @@ use strongroom_client::{LinkOptions, Passphrase, report::LinkInfo};
 
 use crate::{
     args, ask,
-    commands::grant::bucket_of,
+    commands::grant::{What, bucket_of, what_of},
     exit::{Failure, Outcome},
     out::Out,
     qr,
@@ -43,8 +43,8 @@ enum Other {
 
 #[derive(Debug, clap::Args)]
 struct New {
-    /// What to share: a bucket's label, or did:bkt:…
-    #[arg(value_name = "PLACE")]
+    /// What to share: a bucket, by its label or did:bkt:…; or one file: `[BUCKET:]/path`
+    #[arg(value_name = "BUCKET|PATH")]
     place: Option<String>,
     /// Until the end of that day, or for that long: 2027-01-31, 8h [default: 30d]
     #[arg(long, value_name = "WHEN", value_parser = args::until)]
@@ -58,7 +58,7 @@ struct New {
     /// Take that password from FILE instead of asking
     #[arg(long, value_name = "FILE")]
     link_password_file: Option<PathBuf>,
-    /// What you and other members call it [default: the bucket's label]
+    /// What you and other members call it [default: the bucket's label, or the file's name]
     #[arg(long, value_name = "LABEL", default_value = "")]
     name: String,
     /// Draw it as a QR code, too
@@ -91,18 +91,22 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
 
 fn make(args: &New, session: &Session) -> Outcome {
     let place = args.place.as_deref().ok_or_else(|| {
-        Failure::usage("say what to share").hint("strongroom link BUCKET, or strongroom link ls")
+        Failure::usage("say what to share")
+            .hint("strongroom link BUCKET, strongroom link PATH, or strongroom link ls")
     })?;
     let until = match args.until {
         Some(until) => until,
         None => args::until(DAYS_DEFAULT).map_err(Failure::usage)?,
     };
     let vault = session.open()?;
-    let bucket = bucket_of(&vault, place)?;
+    let what = what_of(&vault, place)?;
     let password = password(args)?;
     let password = password.as_ref();
     let options = LinkOptions { until, uses: args.uses, password, label: &args.name };
-    let made = vault.link(Some(&bucket), &options)?;
+    let made = match &what {
+        What::Bucket(bucket) => vault.link(Some(bucket), &options)?,
+        What::Document(place) => vault.link_document(place, &options)?,
+    };
     let link = made.link.clone().unwrap_or_default();
     session.out.report(&made, |to| {
         writeln!(to, "{link}")?;
@@ -111,10 +115,16 @@ fn make(args: &New, session: &Session) -> Outcome {
         }
         let often = made.uses.map_or_else(String::new, |uses| format!(", {}", times(uses)));
         let ends = time_or_never(made.until);
-        let bucket = session.out.name(&made.bucket);
-        writeln!(to, "  whoever has it may read {bucket} until {ends}{often}")?;
+        let what = into(&made);
+        let what = session.out.name(&what);
+        writeln!(to, "  whoever has it may read {what} until {ends}{often}")?;
         writeln!(to, "  to end it sooner: strongroom link revoke {}", short(&made))
     })
+}
+
+/// What it leads to.
+fn into(link: &LinkInfo) -> String {
+    link.path.as_ref().map_or_else(|| link.bucket.clone(), |path| format!("{}:{path}", link.bucket))
 }
 
 fn times(uses: u64) -> String {
@@ -161,7 +171,7 @@ fn ls(args: &Ls, session: &Session) -> Outcome {
             table.row([
                 short(link).to_owned(),
                 out.name(&link.label).into_owned(),
-                out.name(&link.bucket).into_owned(),
+                out.name(&into(link)).into_owned(),
                 time_or_never(link.until),
                 opened(link),
             ]);

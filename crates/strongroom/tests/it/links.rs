@@ -97,6 +97,42 @@ fn a_link_for_one_opening_is_opened_once() {
 }
 
 #[test]
+fn a_link_to_one_file_is_opened_once_and_shows_no_other() {
+    let provider = Provider::start();
+    let alice = alice(&provider);
+    let made = |words: &[&str]| {
+        let made = alice.json(&[&["link", "plans:/house/walls", "--until", "8h"], words].concat());
+        made["link"].as_str().unwrap().to_owned()
+    };
+    let (once, long) = (made(&["--uses", "1"]), made(&["--name", "for Bob"]));
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let shown = open(&two, &[&long, "--ls", "--json"]).json();
+    let content = shown["content"].as_array().unwrap();
+    assert_eq!((content.len(), &content[0]["path"]), (1, &"/walls".into()));
+    assert!(shown["link"]["document"].is_string(), "{shown}");
+    assert_eq!(open(&two, &[&long, "--cat"]).out, "four");
+    assert_eq!(open(&two, &[&long, "--cat", "/house/roof"]).code, 3);
+    assert_eq!(open(&one, &[&once, "out"]).code, 0);
+    assert_eq!(std::fs::read_to_string(one.path().join("out/walls")).unwrap(), "four");
+    assert_eq!(left_in(&one), ["out"], "nothing else is left on that machine");
+    let spent = open(&two, &[&once, "out"]);
+    assert_eq!(spent.code, 3, "{}", spent.err);
+
+    let listed = alice.ok(&["link", "ls"]);
+    assert!(listed.contains("plans:/house/walls") && listed.contains("1 of 1"), "{listed}");
+    for of in ["plans", "plans:/house/walls"] {
+        let access = alice.ok(&["grants", of]);
+        assert!(access.contains("link for Bob") && access.contains("link walls"), "{access}");
+    }
+    assert_eq!(alice.json(&["link", "revoke", &long])["entries"], 1);
+    let ended = open(&two, &[&long, "--ls"]);
+    assert_eq!(ended.code, 3, "{}", ended.err);
+    assert!(ended.err.contains("leads nowhere"), "{}", ended.err);
+    let directory = alice.fails(2, &["link", "plans:/house"]);
+    assert!(directory.err.contains("strongroom link LABEL"), "{}", directory.err);
+}
+
+#[test]
 fn a51_two_processes_at_the_same_instant_open_it_once() {
     let provider = Provider::start();
     let alice = alice(&provider);

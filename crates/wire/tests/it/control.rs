@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use strongroom_wire::capability::{Action, Actions, Capability, Claims, Target};
 use strongroom_wire::chain::Verified;
-use strongroom_wire::clear::{Clear, Member};
+use strongroom_wire::clear::{Clear, Member, WRAP_LEN};
 use strongroom_wire::control::{Control, ControlError, DROP_ACTIONS, action_of};
 use strongroom_wire::entry::{Entry, Hlc, Kind};
 use strongroom_wire::ids::{BucketId, CapabilityId, EntryId};
@@ -141,6 +141,23 @@ fn a_capability_for_one_document_writes_that_one() {
     assert_eq!(world.judge(&other), Err(ControlError::NotAllowed));
     // Segments are about the whole bucket.
     assert_eq!(world.judge(&world.draft(Kind::Segment)), Err(ControlError::NotAllowed));
+}
+
+#[test]
+fn who_got_the_key_of_a_document_did_not_get_the_epochs() {
+    let mut world = World::new(Actions::ALL);
+    let bob = world.for_bob(&[Action::Pull]);
+    let mut claims = bob.claims().clone();
+    claims.target = Target::Document(world.bucket, DOCUMENT);
+    let part = Capability::issue(&claims, signer(ALICES_LAPTOP)).unwrap();
+    let epoch = world.epoch;
+    for (capability, let_in) in [(&part, 0), (&bob, 1)] {
+        let Clear::Member(member) = carries(&[capability]) else { unreachable!() };
+        let wrap = Some(Box::new([7; WRAP_LEN]));
+        let clear = Clear::Member(Member { wrap, commitment: Some([1; 32]), ..member });
+        world.insert(&world.draft(Kind::Member), clear).unwrap();
+        assert_eq!(world.control.let_in_under(&epoch).count(), let_in);
+    }
 }
 
 #[test]
