@@ -88,3 +88,21 @@ pub struct Delivery {
     /// Why not, where they have an inbox.
     pub problem: Option<String>,
 }
+
+/// Who asks for access.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Requester {
+    /// The contact: known before, or from now on.
+    pub name: String,
+    /// What they ask.
+    pub asked: MessageInfo,
+}
+
+/// A request that was denied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Denied {
+    /// The request.
+    pub request: MessageInfo,
+    /// Whether the answer is in the inbox of whoever asked.
+    pub told: bool,
+}

@@ -1,9 +1,9 @@
-//! The inbox: where whoever has this person's card sends invitations and words. Comes in: a
+//! The inbox: where whoever has this person's card sends invitations and requests. Comes in: a
 //! contact, or a message that came. Goes out: invitations delivered, read, or thrown away.
 //! Must not know: terminals.
 //!
 //! Nothing in it does anything by itself (attack A18): an invitation waits until somebody accepts
-//! it. It is a drop in the vault's own bucket, which no list shows.
+//! it, a request until somebody answers. It is a drop in the vault's own bucket, which no list shows.
 
 use strongroom_core::card::Card;
 use strongroom_core::document::{Content, digest_of};
@@ -107,7 +107,7 @@ impl Vault {
         self.internal_change(vault, &text, said.clone()).map(Some)
     }
 
-    fn inbox_of(&self, log: &KeyLog) -> Result<Option<Address>> {
+    pub(super) fn inbox_of(&self, log: &KeyLog) -> Result<Option<Address>> {
         let said = self.internal(&self.vault_bucket()?, &inbox_text(log.principal()))?;
         // Who took the device out that signed it has a newer card to hand on.
         Ok(said.and_then(|said| inbox_in(&said, log).ok()))
@@ -182,13 +182,13 @@ impl Vault {
     }
 }
 
-fn inbox_in(said: &[u8], log: &KeyLog) -> Result<Address> {
+pub(super) fn inbox_in(said: &[u8], log: &KeyLog) -> Result<Address> {
     let read = Inbox::decode(said).map_err(Into::into).and_then(|it| it.address_for(log));
     read.map_err(|error: strongroom_core::inbox::InboxError| Error::damaged(error.to_string()))
 }
 
 /// As much of it as a message can name.
-fn shortened(text: &str) -> String {
+pub(super) fn shortened(text: &str) -> String {
     let mut short = String::new();
     for c in text.chars() {
         if short.len() + c.len_utf8() > NAME_LEN_MAX {

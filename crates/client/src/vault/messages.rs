@@ -9,6 +9,7 @@ use strongroom_core::document::{
     Content, DocumentType, Metadata, Timestamp, VersionBody, digest_of,
 };
 use strongroom_core::drops::{Opened, open};
+use strongroom_core::keylog::KeyLog;
 use strongroom_core::message::{MessageBody, Purpose, Sender};
 use strongroom_core::writer::Planned;
 use strongroom_seal::manifest::Manifest;
@@ -23,7 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::place::Place;
 use crate::replica::index::{Intake, Taken};
 use crate::replica::keys;
-use crate::report::{MessageInfo, TakenInfo};
+use crate::report::{ContactInfo, MessageInfo, TakenInfo};
 
 /// Documents that were messages are known to the whole bucket by this and the message's id.
 const MESSAGE: &str = "strongroom/message/";
@@ -92,10 +93,7 @@ impl Vault {
     pub(super) fn message_info(&self, bucket: &Bucket, held: &Held) -> Result<MessageInfo> {
         let body = &held.opened.body;
         let principal = held.opened.sender.principal();
-        let contact = match principal {
-            Some(principal) => self.contact_of(principal)?,
-            None => None,
-        };
+        let contact = self.known_sender(held)?;
         let taken = self.taken_document(bucket, held.id)?.is_some();
         Ok(MessageInfo {
             id: short(held.id),
@@ -112,6 +110,19 @@ impl Vault {
             principal: principal.map(|it| it.to_string()),
             taken,
         })
+    }
+
+    /// The contact who signed a message: with a device that they have by what is pinned, or by a
+    /// key log that goes on from it. One that they took out signs for nobody.
+    fn known_sender(&self, held: &Held) -> Result<Option<ContactInfo>> {
+        let (Sender::Signed(log), Some(device)) = (&held.opened.sender, held.opened.body.device)
+        else {
+            return Ok(None);
+        };
+        let pinned = self.pinned_log(log.principal())?;
+        let theirs =
+            |pinned: KeyLog| pinned.device(&device).is_some() || log.contains(&pinned.head());
+        if pinned.is_some_and(theirs) { self.contact_of(log.principal()) } else { Ok(None) }
     }
 
     /// The message a person named by the start of its id.

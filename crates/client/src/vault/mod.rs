@@ -43,6 +43,7 @@ mod quarantine;
 mod recover;
 mod removal;
 mod renew;
+mod requests;
 mod retire;
 mod status;
 mod vault_key;

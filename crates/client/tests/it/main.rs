@@ -27,6 +27,7 @@ mod members;
 mod own_vectors;
 mod pairing;
 mod processes;
+mod requests;
 mod sharing;
 mod support;
 mod trees;

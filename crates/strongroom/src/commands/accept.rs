@@ -1,4 +1,5 @@
-//! `accept`. Comes in: an invitation, as a file or in the inbox. Goes out: a bucket more, after a yes. Must not know: keys.
+//! `accept`. Comes in: an invitation, as a file or in the inbox. Goes out: a bucket more, after a
+//! yes. Must not know: keys.
 
 use std::{
     fs::File,

@@ -1,5 +1,5 @@
-//! `decline`. Comes in: an invitation, or anything else in the inbox. Goes out: it is gone. Must not
-//! know: keys.
+//! `decline`. Comes in: an invitation, or anything else in the inbox. Goes out: it is gone. Must
+//! not know: keys.
 
 use crate::{exit::Outcome, session::Session};
 

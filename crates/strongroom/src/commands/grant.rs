@@ -70,12 +70,8 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         (true, _) => Rights::Write,
         _ => Rights::Read,
     };
-    let out = args.out.clone().unwrap_or_else(|| format!("{}.invitation", args.who).into());
-    let to_stdout = out.as_os_str() == "-";
-    if !to_stdout && out.exists() {
-        return Err(Failure::new(Exit::Conflict, format!("{} is there already", out.display()))
-            .hint("name another file: --out FILE; nothing was granted"));
-    }
+    let out = args.out.clone().unwrap_or_else(|| file_for(&args.who));
+    nothing_there(&out, "name another file: --out FILE; nothing was granted")?;
     let granted = match &what {
         What::Bucket(bucket) => {
             let terms = Terms { rights, until: args.until, from_now: args.from_now };
@@ -90,24 +86,50 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
             vault.grant_document(place, &args.who, &share, args.until)?
         }
     };
+    give(session, &vault, &granted, args.out.as_deref())
+}
+
+/// Sends an invitation to its reader's inbox, or writes it to a file: the one that was named, or
+/// one called as they are.
+pub fn give(
+    session: &Session,
+    vault: &Vault,
+    granted: &GrantInfo,
+    named: Option<&Path>,
+) -> Outcome {
+    let out = named.map_or_else(|| file_for(&granted.name), Path::to_owned);
+    let to_stdout = out.as_os_str() == "-";
     if to_stdout && !session.out.is_json() {
-        return session.out.facts(&granted, |to| write!(to, "{}", granted.invitation));
+        return session.out.facts(granted, |to| write!(to, "{}", granted.invitation));
     }
-    let sent = match &args.out {
+    let sent = match named {
         Some(_) => Delivery { delivered: false, problem: None },
-        None => vault.deliver(&granted)?,
+        None => vault.deliver(granted)?,
     };
     let file = (!sent.delivered && !to_stdout).then_some(out.as_path());
     if let Some(file) = file {
         write_new(file, &granted.invitation)?;
     }
     let given = Given {
-        granted: &granted,
+        granted,
         delivered: sent.delivered,
         problem: sent.problem.as_deref(),
         file: file.map(|file| file.display().to_string()),
     };
     session.out.report(&given, |to| given.print(to, session))
+}
+
+/// Where an invitation goes that no inbox takes.
+pub fn file_for(who: &str) -> PathBuf {
+    format!("{who}.invitation").into()
+}
+
+/// Refuses before anything is granted, where its invitation could not be written.
+pub fn nothing_there(out: &Path, hint: &str) -> Outcome {
+    if out.as_os_str() == "-" || !out.exists() {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Conflict, format!("{} is there already", out.display())).hint(hint))
 }
 
 /// What was given, and where its invitation is.

@@ -5,10 +5,11 @@ use strongroom_client::report::MessageInfo;
 
 use crate::{commands::drop::message_table, exit::Outcome, session::Session};
 
-/// Show what others sent you: invitations and words
+/// Show what others sent you: invitations, requests, answers
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Nothing of it does anything by itself: `strongroom accept ID`, `decline \
-                        ID`.\nOthers can send to you who have your card from `strongroom id export`.")]
+#[command(after_help = "Nothing of it does anything by itself: `strongroom accept ID`, \
+    `approve ID`, `decline ID`.\nOthers can send to you who have your card from `strongroom id \
+    export`.")]
 pub struct Args {
     /// Close it: nothing comes any more until `strongroom id export` opens another
     #[arg(long)]

@@ -3,11 +3,13 @@
 
 pub mod accept;
 pub mod agent;
+pub mod approve;
 pub mod bucket;
 pub mod cat;
 pub mod completions;
 pub mod contact;
 pub mod decline;
+pub mod deny;
 pub mod device;
 pub mod drop;
 pub mod find;
@@ -28,6 +30,8 @@ pub mod provider;
 pub mod put;
 pub mod quarantine;
 pub mod recover;
+pub mod request;
+pub mod requests;
 pub mod restore;
 pub mod revoke;
 pub mod rm;
@@ -69,6 +73,10 @@ pub fn run(command: Command, session: &Session) -> Outcome {
         Command::Inbox(args) => inbox::run(&args, session),
         Command::Accept(args) => accept::run(&args, session),
         Command::Decline(args) => decline::run(&args, session),
+        Command::Request(args) => request::run(&args, session),
+        Command::Requests(args) => requests::run(&args, session),
+        Command::Approve(args) => approve::run(&args, session),
+        Command::Deny(args) => deny::run(&args, session),
         Command::Revoke(args) => revoke::run(&args, session),
         Command::Quarantine(args) => quarantine::run(args, session),
         Command::Drop(args) => drop::run(args, session),

@@ -231,3 +231,51 @@ fn an_invitation_comes_to_the_inbox_and_waits_there() {
         device.ok(&["verify"]);
     }
 }
+
+#[test]
+fn somebody_asks_for_a_bucket_and_is_given_it_or_not() {
+    let provider = Provider::start();
+    let (alice, alices) = person(&provider, "Alice");
+    let (bob, _) = person(&provider, "Bob");
+    bob.ok(&["contact", "add", &alices, "--as", "Alice"]);
+    alice.ok(&["bucket", "create", "plans"]);
+    writes(&alice, &["put", "-", "plans:/first"], b"from Alice");
+    bob.ok(&["request", "Alice", "plans", "--write", "--why", "for the album"]);
+    assert_eq!(bob.run(&["ls", "plans:/"]).code, 3, "asking gives nothing");
+
+    let asked = &alice.json(&["requests"])[0];
+    assert_eq!((&asked["name"], &asked["rights"]), (&"plans".into(), &"write".into()));
+    assert_eq!((&asked["words"], &asked["level"]), (&"for the album".into(), &"unknown".into()));
+    let id = asked["id"].as_str().unwrap();
+    // Whoever asks is nobody until Alice says who it is, and compared keys with him.
+    assert_refused(&alice.run(&["approve", id]), 2, "none of your contacts");
+    assert_refused(&alice.run(&["approve", id, "--as", "Bob"]), 2, "this needs a yes");
+    assert_refused(&alice.run(&["accept", "--yes", id]), 2, "no invitation");
+    let told = principal(&bob);
+    let given = alice.json(&["approve", id, "--fingerprint", &told]);
+    assert_eq!((&given["rights"], &given["delivered"]), (&"read".into(), &true.into()));
+    assert_eq!(alice.json(&["requests"]), serde_json::json!([]));
+    let invitation = &bob.json(&["inbox"])[0];
+    assert_eq!((&invitation["kind"], &invitation["from"]), (&"invitation".into(), &"Alice".into()));
+    bob.ok(&["accept", "--yes", invitation["id"].as_str().unwrap()]);
+    assert_eq!(bob.ok(&["cat", "plans:/first"]), "from Alice");
+
+    // What Alice has nothing of, she names or denies.
+    bob.ok(&["request", "Alice", "the secret one"]);
+    let asked = &alice.json(&["requests"])[0];
+    assert_eq!((&asked["from"], &asked["level"]), (&"Bob".into(), &"tofu".into()));
+    let id = asked["id"].as_str().unwrap();
+    assert_refused(&alice.run(&["approve", id]), 2, "you have nothing called the secret one");
+    let denied = alice.json(&["deny", id, "-m", "that is Carroll's"]);
+    assert_eq!(denied["told"], true);
+    assert_refused(&alice.run(&["deny", id]), 3, "there is no message");
+    let answer = &bob.json(&["inbox"])[0];
+    assert_eq!((&answer["kind"], &answer["name"]), (&"answer".into(), &"the secret one".into()));
+    assert_eq!(answer["words"], "that is Carroll's");
+    bob.ok(&["decline", answer["id"].as_str().unwrap()]);
+    let (carroll, carrolls) = (Device::at(&provider), bob.folder.path().join("carroll.card"));
+    let carrolls = carrolls.display().to_string();
+    carroll.ok(&["id", "export", "--no-inbox", &carrolls]);
+    bob.ok(&["contact", "add", &carrolls, "--as", "Carroll"]);
+    assert_refused(&bob.run(&["request", "Carroll", "photos"]), 2, "names no inbox");
+}
