@@ -3,7 +3,8 @@
 //! Must not know: terminals.
 //!
 //! Nothing in it does anything by itself (attack A18): an invitation waits until somebody accepts
-//! it, a request until somebody answers. It is a drop in the vault's own bucket, which no list shows.
+//! it, a request until somebody answers. It is a drop in the vault's own bucket, which no list
+//! shows.
 
 use strongroom_core::card::Card;
 use strongroom_core::document::{Content, digest_of};
