@@ -11,7 +11,9 @@ mod sharing;
 use serde::Serialize;
 
 pub use devices::*;
-pub use drops::{Delivery, Denied, DropInfo, DropTerms, MessageInfo, Requester, TakenInfo};
+pub use drops::{
+    Delivery, Denied, DropInfo, DropLinkInfo, DropTerms, MessageInfo, Requester, TakenInfo,
+};
 pub use people::*;
 pub use sharing::*;
 

@@ -7,6 +7,7 @@
 use crate::capability::{CapabilityChain, CapabilityError};
 use crate::cbor::{CborError, Reader, Writer};
 use crate::format::FORMAT;
+use crate::ids::EntryId;
 use crate::limits::{CAPABILITY_LEN_MAX, CHAIN_LEN_MAX};
 
 /// How a link's password is salted, and what one try costs. What is acceptable is for the opener
@@ -30,6 +31,8 @@ pub struct LinkRecord {
     pub password: Option<PasswordSalt>,
     /// From the root key to the link's member key.
     pub chain: CapabilityChain,
+    /// Of a link one can only put things in with: the member entry that made the drop.
+    pub drop: Option<EntryId>,
 }
 
 /// Why bytes are no link record.
@@ -53,7 +56,7 @@ impl LinkRecord {
     /// The canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::with_capacity(2_048);
-        w.array(3).uint(u64::from(FORMAT));
+        w.array(4).uint(u64::from(FORMAT));
         w.option(self.password.as_ref(), |w, it| {
             w.array(4).bytes(&it.salt).uint(u64::from(it.memory_kib));
             w.uint(u64::from(it.passes)).uint(u64::from(it.lanes));
@@ -63,13 +66,16 @@ impl LinkRecord {
         for capability in chain {
             w.bytes(capability.bytes());
         }
+        w.option(self.drop.as_ref(), |w, entry| {
+            w.bytes(&entry.0);
+        });
         w.into_bytes()
     }
 
     /// Reads the canonical bytes. The chain is decoded, not verified.
     pub fn decode(bytes: &[u8]) -> Result<Self, LinkRecordError> {
         let mut r = Reader::new(bytes);
-        r.array_exact(3)?;
+        r.array_exact(4)?;
         if r.u8()? != FORMAT {
             return Err(CborError::Unknown.into());
         }
@@ -88,8 +94,9 @@ impl LinkRecord {
         }
         let parts: Vec<&[u8]> =
             (0..count).map(|_| r.bytes(CAPABILITY_LEN_MAX)).collect::<Result<_, _>>()?;
+        let drop = r.option(|r| r.bytes_exact().map(EntryId))?;
         r.end()?;
-        Ok(Self { password, chain: CapabilityChain::from_parts(&parts)? })
+        Ok(Self { password, chain: CapabilityChain::from_parts(&parts)?, drop })
     }
 }
 

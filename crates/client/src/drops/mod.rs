@@ -12,9 +12,12 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use strongroom_core::drops::{Address, Letter, OneTimeAuthor, sealing_of};
+pub use strongroom_core::drops::Address;
+use strongroom_core::drops::{Letter, OneTimeAuthor, sealing_of};
+use strongroom_core::invitation::KeptAt;
 use strongroom_core::message::{MessageBody, Purpose};
 use strongroom_seal::identity::DeviceSigningKey;
+use strongroom_seal::message::DropSecret;
 use strongroom_wire::clear::References;
 use strongroom_wire::drop_card::{CheckedCard, check};
 use strongroom_wire::ids::EntryId;
@@ -28,7 +31,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Progress, Stage};
 use crate::random::SystemRng;
 use crate::remote::{Options, ProviderUrl, Remote, RemoteError, Runtime, Session};
-use crate::vault::Vault;
+use crate::vault::{LinkText, Vault, ask, reach};
 
 /// What is put in.
 pub enum Parcel<'a> {
@@ -64,6 +67,38 @@ pub struct Sent {
     pub size: u64,
     /// The provider's statement, with what it is about.
     pub receipt: Receipt,
+}
+
+/// Whether a text is meant to be a link, and no address.
+pub fn is_link(text: &str) -> bool {
+    text.contains("/open#")
+}
+
+/// The address that a link of a drop stands for: what is missing in the link lies at its provider,
+/// which proves its key first. Nothing of it is believed but where messages go: they are sealed to
+/// a key that is checked back to the bucket in the link.
+pub fn find_address(text: &str) -> Result<Address> {
+    let text = LinkText::read(text)?;
+    if !text.is_drop() {
+        let what = "with this link one can only read";
+        return Err(Error::new(ErrorKind::Usage, what).with_hint("`strongroom open LINK` does"));
+    }
+    let runtime = Runtime::new().map_err(|e| Error::io("cannot start the network threads", &e))?;
+    let remote = reach(&runtime, &text)?;
+    let record = ask(&runtime, &remote, &text.link)?;
+    let secret = DropSecret::from_secret_bytes(&text.link.secret.to_secret_bytes());
+    let holder = record.chain.last().and_then(|last| last.claims().holder);
+    let entry = record.drop.filter(|_| holder == Some(secret.key().public()));
+    let changed = || Error::damaged("what the provider keeps for this link is not what it needs");
+    Ok(Address {
+        // What it is called is no provider's to know.
+        name: String::new(),
+        kept_at: vec![KeptAt { url: text.origin.to_string(), key: remote.thumbprint() }],
+        bucket: text.link.bucket,
+        entry: entry.ok_or_else(changed)?,
+        chain: record.chain.capabilities().iter().map(|it| it.bytes().to_vec()).collect(),
+        secret,
+    })
 }
 
 /// Reads an address from what a person has: the text of a `.drop` file.

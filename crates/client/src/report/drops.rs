@@ -38,6 +38,19 @@ pub struct DropInfo {
     pub sent: Option<bool>,
 }
 
+/// The link of a drop.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DropLinkInfo {
+    /// What the drop is called.
+    pub name: String,
+    /// The bucket it leads to.
+    pub bucket: String,
+    /// Until when, seconds since 1970.
+    pub until: u64,
+    /// The link.
+    pub link: String,
+}
+
 /// A message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MessageInfo {

@@ -7,13 +7,16 @@ use strongroom_core::drops::{Address, Terms, card, make, name_of};
 use strongroom_core::granting::{Granter, take_out};
 use strongroom_core::invitation::KeptAt;
 use strongroom_core::joining::member_facts;
+use strongroom_core::link::to_text as link_text;
 use strongroom_seal::identity::{DeviceSigningKey, MemberSigningKey};
+use strongroom_seal::link::{Link, LinkSecret};
 use strongroom_store::Batch;
-use strongroom_wire::capability::{Action, Capability};
+use strongroom_wire::capability::{Action, Capability, CapabilityChain};
 use strongroom_wire::clear::RevokeTarget;
 use strongroom_wire::control::{Control, Drop};
 use strongroom_wire::ids::{CapabilityId, EntryId};
 use strongroom_wire::limits::{CLOCK_SKEW_SECS, CUTOFFS_MAX, DROP_CARD_AGE_MAX_SECS};
+use strongroom_wire::link::LinkRecord;
 
 use super::messages::Held;
 use super::{Bucket, Vault};
@@ -23,7 +26,7 @@ use crate::remote::Session;
 use crate::replica::index::{Intake, Taken};
 use crate::replica::keys;
 use crate::replica::rows::RemoteRecord;
-use crate::report::{DropInfo, DropTerms};
+use crate::report::{DropInfo, DropLinkInfo, DropTerms};
 
 /// Documents of the vault's bucket, one a drop that was made here: its address.
 pub(crate) const DROP: &str = "strongroom/drop/";
@@ -140,6 +143,37 @@ impl Vault {
         Ok(kept.and_then(|bytes| Address::decode(&bytes).ok()))
     }
 
+    /// The link of a drop that was made here: whoever has it puts files in, as with its address. It
+    /// needs its provider: where that does not answer, there is none.
+    pub fn drop_link(&self, name: &str) -> Result<DropLinkInfo> {
+        let (mut bucket, known) = self.find_drop(name)?;
+        let address = self.kept_address(known.drop.entry)?.ok_or_else(|| {
+            let what = format!("somebody else made the drop {name}, and has its address");
+            Error::new(ErrorKind::Refused, what).with_hint("ask them, or make one of your own")
+        })?;
+        let (record, session) = self.links_session(&mut bucket)?;
+        let secret = LinkSecret::from_secret_bytes(&address.secret.to_secret_bytes());
+        let parts: Vec<&[u8]> = address.chain.iter().map(Vec::as_slice).collect();
+        let malformed = |_| Error::damaged("the drop's capabilities");
+        let chain = CapabilityChain::from_parts(&parts).map_err(malformed)?;
+        let kept = LinkRecord { password: None, chain, drop: Some(address.entry) };
+        let put = session.put_link(bucket.record.id, secret.id(), &kept);
+        self.runtime()?.block_on(put)?;
+        let link = Link {
+            password: false,
+            drop: true,
+            provider: Link::provider_of(session.remote().thumbprint()),
+            bucket: bucket.record.id,
+            secret,
+        };
+        Ok(DropLinkInfo {
+            name: name.to_owned(),
+            bucket: bucket.record.label.clone(),
+            until: known.drop.expires,
+            link: link_text(&record.url, &link).to_string(),
+        })
+    }
+
     /// The open drops of one bucket, or of all.
     pub fn drops(&self, bucket: Option<&str>) -> Result<Vec<DropInfo>> {
         let mut found = Vec::new();
@@ -166,11 +200,19 @@ impl Vault {
         let (mut bucket, known) = self.find_drop(name)?;
         bucket.writable()?;
         let held = self.held_messages(&bucket)?;
-        let capability = known.drop.capability;
+        let (capability, entry) = (known.drop.capability, known.drop.entry);
         let mut info = self.drop_info(&bucket, known, &held)?;
         self.write_close(&mut bucket, capability, &held)?;
         info.open = false;
-        info.sent = Some(self.push_best_effort(&mut bucket)?);
+        let sent = self.push_best_effort(&mut bucket)?;
+        info.sent = Some(sent);
+        if let Some(made) = self.kept_address(entry)?
+            && let Some(session) = self.asking_session(&bucket).filter(|_| sent)
+        {
+            // Its link leads nowhere already; this only clears up.
+            let id = LinkSecret::from_secret_bytes(&made.secret.to_secret_bytes()).id();
+            let _ = self.runtime()?.block_on(session.forget_link(bucket.record.id, id));
+        }
         Ok(info)
     }
 

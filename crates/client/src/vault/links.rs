@@ -1,11 +1,11 @@
-//! Links: sharing with whoever has an address. Comes in: a bucket or a document, and how long, how often and with
-//! which password it may be opened. Goes out: a link, the links there are, and an end to them. Must
-//! not know: terminals, who opens them.
+//! Links: sharing with whoever has an address. Comes in: a bucket or a document, and how long, how
+//! often and with which password it may be opened. Goes out: a link, the links there are, and an
+//! end to them. Must not know: terminals, who opens them.
 //!
 //! A link is a member of the bucket (docs/design/links.md): one entry lets it in, epochs are made
 //! for it, a revoke and an epoch take it out. One to a single document holds that document, as
-//! anybody may. What it needs besides its own text lies at the provider. Its secret stands in a sealed document of the vault's own bucket, so that every device
-//! of the person can show it again.
+//! anybody may. What it needs besides its own text lies at the provider. Its secret stands in a
+//! sealed document of the vault's own bucket, so that every device of the person can show it again.
 
 use strongroom_core::document::DocumentType;
 use strongroom_core::holding::NewHolder;
@@ -159,7 +159,7 @@ impl Vault {
         let chain = self.write_link(&mut bucket, document.map(|(tag, _)| tag), &wanted)?;
         self.push(&mut vault, &Quiet)?;
         self.push(&mut bucket, &Quiet)?;
-        let kept = LinkRecord { password: draft.password, chain };
+        let kept = LinkRecord { password: draft.password, chain, drop: None };
         let put = session.put_link(bucket.record.id, made.link.secret.id(), &kept);
         self.runtime()?.block_on(put)?;
         Ok(LinkInfo {
@@ -215,7 +215,7 @@ impl Vault {
     }
 
     /// A session with the provider of links into this bucket, which has the bucket.
-    fn links_session(&self, bucket: &mut Bucket) -> Result<(RemoteRecord, Session)> {
+    pub(super) fn links_session(&self, bucket: &mut Bucket) -> Result<(RemoteRecord, Session)> {
         let record = self.remote_records()?.into_iter().next().ok_or_else(|| {
             Error::new(ErrorKind::Refused, "a link leads to a provider, and this vault has none")
                 .with_hint("`strongroom provider add URL` adds one")
@@ -274,7 +274,7 @@ impl Vault {
     }
 
     /// Where uses are asked for, if anybody answers and this person may ask.
-    fn asking_session(&self, bucket: &Bucket) -> Option<Session> {
+    pub(super) fn asking_session(&self, bucket: &Bucket) -> Option<Session> {
         let record = self.remote_records().ok()?.into_iter().next()?;
         let remote = self.remote(&record).ok()?;
         self.bucket_session(&remote, bucket).ok()
@@ -363,6 +363,12 @@ impl Vault {
     }
 
     fn find_link(&self, vault: &Bucket, which: &str) -> Result<(Bucket, LinkInto)> {
+        if LinkText::read(which).is_ok_and(|text| text.is_drop()) {
+            let what = "with this link one can only put things in: it is a drop";
+            return Err(Error::new(ErrorKind::Usage, what).with_hint(
+                "`strongroom drop close NAME` ends it; `strongroom drop ls` shows all",
+            ));
+        }
         let wanted =
             LinkText::read(which).ok().map(|text| (text.link.bucket, text.link.secret.id()));
         let bare = which.strip_prefix("prn:").unwrap_or(which);

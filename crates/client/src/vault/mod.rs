@@ -68,6 +68,7 @@ pub use exchange::Exchanged;
 pub use links::LinkOptions;
 pub use membership::Terms;
 pub use opening::{LinkText, OpenedLink};
+pub(crate) use opening::{ask, reach};
 pub use pairing::{CodeKind, GivenCode, PairingPerson, ShownCode};
 pub(crate) use provider::RecordContents;
 pub(crate) use quarantine::{decode_settled, encode_settled};

@@ -45,8 +45,8 @@ const USE_MARGIN_SECS: u64 = 60;
 /// A link as somebody typed it.
 #[derive(Debug)]
 pub struct LinkText {
-    pub(super) origin: ProviderUrl,
-    pub(super) link: Link,
+    pub(crate) origin: ProviderUrl,
+    pub(crate) link: Link,
 }
 
 impl LinkText {
@@ -201,7 +201,7 @@ impl OpenedLink {
 }
 
 /// Connects, and proves that whoever answers has the key the link names, before anything is asked.
-fn reach(runtime: &Runtime, text: &LinkText) -> Result<Remote> {
+pub(crate) fn reach(runtime: &Runtime, text: &LinkText) -> Result<Remote> {
     let connecting = Remote::connect(text.origin.clone(), None, Options::default());
     let remote = runtime.block_on(connecting).map_err(|error| match Error::from(error) {
         away if away.kind() == ErrorKind::Unreachable => {
@@ -218,7 +218,7 @@ fn reach(runtime: &Runtime, text: &LinkText) -> Result<Remote> {
 }
 
 /// What the link needs. The session, by a key made for this moment, proves the provider's own.
-fn ask(runtime: &Runtime, remote: &Remote, link: &Link) -> Result<LinkRecord> {
+pub(crate) fn ask(runtime: &Runtime, remote: &Remote, link: &Link) -> Result<LinkRecord> {
     let nobody = Arc::new(SessionSigningKey::generate(&mut SystemRng));
     let session = remote.session(nobody, &CapabilityChain::none());
     let asked = session.link(link.bucket, link.secret.id());

@@ -1,10 +1,13 @@
 //! Alice hands out addresses: whoever has one reads what it leads to, for as long and as often as
 //! she said, and nobody else does.
 
+use strongroom_client::drops::{Parcel, find_address, send};
+use strongroom_client::report::DropTerms;
 use strongroom_client::{
     Error, ErrorKind, GetOptions, LinkInfo, LinkOptions, LinkText, OpenedLink, Passphrase, Place,
     Quiet, Rights,
 };
+use strongroom_seal::link::Link;
 use tempfile::TempDir;
 
 use crate::support::{Device, PIECE, Provider, noise, place};
@@ -387,4 +390,31 @@ fn a_link_to_a_directory_says_what_to_do() {
     let none = alice.vault.link_document(&place("plans:/none"), &forever()).unwrap_err();
     assert_eq!(none.kind(), ErrorKind::NotFound, "{none}");
     assert!(alice.vault.links(None, true).unwrap().is_empty(), "nothing was made");
+}
+
+#[test]
+fn a_link_to_put_in_reads_nothing_and_one_to_read_puts_nothing_in_whatever_its_mark_says() {
+    let provider = Provider::start();
+    let alice = plans(&provider);
+    let reads = text(&alice.vault.link(Some(SHARED), &forever()).unwrap());
+    alice.vault.create_drop(Some(SHARED), "post", &DropTerms::default()).unwrap();
+    let puts = alice.vault.drop_link("post").unwrap().link;
+    let marked = |text: &str, drop| {
+        let (origin, link) = strongroom_core::link::from_text(text).unwrap();
+        strongroom_core::link::to_text(&origin, &Link { drop, ..link }).to_string()
+    };
+    assert_eq!((marked(&reads, false), marked(&puts, true)), (reads.clone(), puts.clone()));
+    assert_eq!(open(&puts).map(drop).unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(open(&marked(&puts, false)).map(drop).unwrap_err().kind(), ErrorKind::Damaged);
+    assert_eq!(find_address(&reads).unwrap_err().kind(), ErrorKind::Usage);
+    assert_eq!(find_address(&marked(&reads, true)).unwrap_err().kind(), ErrorKind::Damaged);
+
+    let address = find_address(&puts).unwrap();
+    assert_eq!((address.name.as_str(), address.kept_at.len()), ("", 1));
+    let words = Parcel::Words("hello".to_owned());
+    send(&address, words, None, None, &Quiet).unwrap();
+    alice.sync();
+    assert_eq!(alice.vault.messages(None).unwrap().len(), 1);
+    alice.vault.close_drop("post").unwrap();
+    assert_eq!(find_address(&puts).unwrap_err().kind(), ErrorKind::NotFound);
 }

@@ -36,7 +36,12 @@ impl Link {
         claims.audience = uses.map(|_| client.provider.thumbprint());
         let made = issue(&first.attenuate(&claims).unwrap(), &bucket.member_key);
         let chain = chain_of(&[first, made]);
-        Self { id: LinkId(random()), member, tag, record: LinkRecord { password: None, chain } }
+        Self {
+            id: LinkId(random()),
+            member,
+            tag,
+            record: LinkRecord { password: None, chain, drop: None },
+        }
     }
 
     fn path(&self, bucket: &Bucket) -> String {
@@ -166,7 +171,7 @@ async fn what_is_no_links_record_is_not_kept() {
             None => claims,
         };
         let made: Capability = issue(&first.attenuate(&claims).unwrap(), &bucket.member_key);
-        LinkRecord { password: None, chain: chain_of(&[first.clone(), made]) }
+        LinkRecord { password: None, chain: chain_of(&[first.clone(), made]), drop: None }
     };
     for (why, record) in [
         ("it has ended", ended.record),

@@ -9,7 +9,9 @@ use std::{
 
 use clap::Subcommand;
 use serde::Serialize;
-use strongroom_client::drops::{Parcel, Receipt, ReceiptInfo, read_address, send};
+use strongroom_client::drops::{
+    Address, Parcel, Receipt, ReceiptInfo, find_address, is_link, read_address, send,
+};
 use strongroom_client::report::{DropInfo, DropTerms, MessageInfo};
 use strongroom_client::{Place, Vault};
 
@@ -17,12 +19,18 @@ use crate::{
     args,
     exit::{Exit, Failure, Outcome},
     out::Out,
+    qr,
     session::Session,
     show::{Table, size, time_or_never},
 };
 
 /// Bytes of an address or a receipt as text.
 const TEXT_LEN_MAX: u64 = 2 * 1_048_576;
+
+/// What a drop takes in all unless told otherwise, bytes: the 1G of `--quota`.
+pub const QUOTA_DEFAULT: u64 = 1 << 30;
+/// Messages it takes in an hour unless told otherwise: the 60 of `--per-hour`.
+pub const PER_HOUR_DEFAULT: u64 = 60;
 
 /// Drops: others put files in, and read nothing
 #[derive(Debug, clap::Args)]
@@ -54,6 +62,20 @@ enum Verb {
         /// Where its address goes; `-`: standard output [default: NAME.drop]
         #[arg(long, short, value_name = "FILE")]
         out: Option<PathBuf>,
+        /// Print a link that stands for the address, and write no file
+        #[arg(long, conflicts_with = "out")]
+        link: bool,
+        /// Draw the link as a QR code, too
+        #[arg(long, requires = "link")]
+        qr: bool,
+    },
+    /// Print the link of a drop you made: it stands for its address
+    Link {
+        /// What the drop is called
+        name: String,
+        /// Draw it as a QR code, too
+        #[arg(long)]
+        qr: bool,
     },
     /// List drops, and the messages that wait in them
     Ls {
@@ -85,7 +107,7 @@ enum Verb {
     /// Put files into somebody's drop; needs no vault
     #[command(after_help = "Nobody can tell who sent it, unless you sign it: --sign.")]
     Put {
-        /// The drop: the file you were given; `-`: standard input
+        /// The drop: the file or the link you were given; `-`: standard input
         #[arg(value_name = "DROP")]
         drop: PathBuf,
         /// What to put in
@@ -111,10 +133,18 @@ enum Verb {
 
 pub fn run(args: Args, session: &Session) -> Outcome {
     match args.verb {
-        Verb::Create { name, bucket, until, quota, per_hour, out } => {
+        Verb::Create { name, bucket, until, quota, per_hour, out, link, qr } => {
             let terms = DropTerms { until, quota_bytes: Some(quota), per_hour: Some(per_hour) };
+            if link {
+                let vault = session.open()?;
+                vault.create_drop(bucket.as_deref(), &name, &terms)?;
+                return print_link(session, &vault, &name, qr).map_err(|failure| {
+                    failure.hint(format!("the drop is made: `strongroom drop link {name}`, later"))
+                });
+            }
             create(session, &name, bucket.as_deref(), &terms, out)
         }
+        Verb::Link { name, qr } => print_link(session, &session.open()?, &name, qr),
         Verb::Ls { name } => list(session, name.as_deref()),
         Verb::Take { id, to, .. } => take(session, id.as_deref(), to.as_ref()),
         Verb::Rm { id } => {
@@ -161,6 +191,24 @@ fn create(
         writeln!(to, "{name} takes messages into {bucket} until {}", time_or_never(made.until))?;
         writeln!(to, "  address  {}  (hand it to whoever shall put in)", file.display())?;
         unsent(to, made.sent)
+    })
+}
+
+/// Prints the link of a drop that was made here.
+pub fn print_link(session: &Session, vault: &Vault, name: &str, qr: bool) -> Outcome {
+    let made = vault.drop_link(name)?;
+    session.out.report(&made, |to| {
+        writeln!(to, "{}", made.link)?;
+        if qr {
+            write!(to, "{}", qr::drawn(&made.link).unwrap_or_default())?;
+        }
+        let (name, bucket) = (session.out.name(&made.name), session.out.name(&made.bucket));
+        let ends = time_or_never(made.until);
+        writeln!(
+            to,
+            "  whoever has it may put files into {bucket}, and read nothing, until {ends}"
+        )?;
+        writeln!(to, "  to end it sooner: strongroom drop close {name}")
     })
 }
 
@@ -295,7 +343,7 @@ fn put(
         return Err(Failure::new(Exit::Conflict, "the receipt's file is there already")
             .hint("name another file: --receipt OUT; nothing was sent"));
     }
-    let address = read_address(&read(drop)?)?;
+    let address = address_of(drop)?;
     let vault = if sign { Some(session.open()?) } else { None };
     let bar = session.progress();
     let mut done = Vec::new();
@@ -324,6 +372,16 @@ fn put(
         }
         Ok(())
     })
+}
+
+/// The address in a file, or the one a link stands for.
+fn address_of(drop: &Path) -> Result<Address, Failure> {
+    let named = drop.to_string_lossy();
+    if is_link(&named) {
+        return Ok(find_address(&named)?);
+    }
+    let text = read(drop)?;
+    Ok(if is_link(&text) { find_address(&text)? } else { read_address(&text)? })
 }
 
 /// The bar ends before anything is printed.

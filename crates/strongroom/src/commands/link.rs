@@ -3,10 +3,14 @@
 
 use std::path::PathBuf;
 
-use strongroom_client::{LinkOptions, Passphrase, report::LinkInfo};
+use strongroom_client::{
+    LinkOptions, Passphrase, Vault,
+    report::{DropTerms, LinkInfo},
+};
 
 use crate::{
     args, ask,
+    commands::drop::{self, PER_HOUR_DEFAULT, QUOTA_DEFAULT},
     commands::grant::{What, bucket_of, what_of},
     exit::{Failure, Outcome},
     out::Out,
@@ -58,6 +62,9 @@ struct New {
     /// Take that password from FILE instead of asking
     #[arg(long, value_name = "FILE")]
     link_password_file: Option<PathBuf>,
+    /// Whoever has it can only put files in, and read nothing: a drop
+    #[arg(long, conflicts_with_all = ["uses", "password", "link_password_file"])]
+    drop: bool,
     /// What you and other members call it [default: the bucket's label, or the file's name]
     #[arg(long, value_name = "LABEL", default_value = "")]
     name: String,
@@ -100,6 +107,9 @@ fn make(args: &New, session: &Session) -> Outcome {
     };
     let vault = session.open()?;
     let what = what_of(&vault, place)?;
+    if args.drop {
+        return make_drop(args, &vault, &what, until, session);
+    }
     let password = password(args)?;
     let password = password.as_ref();
     let options = LinkOptions { until, uses: args.uses, password, label: &args.name };
@@ -120,6 +130,24 @@ fn make(args: &New, session: &Session) -> Outcome {
         writeln!(to, "  whoever has it may read {what} until {ends}{often}")?;
         writeln!(to, "  to end it sooner: strongroom link revoke {}", short(&made))
     })
+}
+
+/// A drop, with the link in place of its address.
+fn make_drop(args: &New, vault: &Vault, what: &What, until: u64, session: &Session) -> Outcome {
+    let What::Bucket(bucket) = what else {
+        return Err(Failure::usage("what is put in lands in a bucket, and this is a document")
+            .hint("strongroom link BUCKET --drop"));
+    };
+    let label = vault.get_bucket(bucket)?.label;
+    let name = if args.name.is_empty() { label } else { args.name.clone() };
+    // As `drop create` makes it unless told otherwise.
+    let terms = DropTerms {
+        until: Some(until),
+        quota_bytes: Some(QUOTA_DEFAULT),
+        per_hour: Some(PER_HOUR_DEFAULT),
+    };
+    vault.create_drop(Some(bucket), &name, &terms)?;
+    drop::print_link(session, vault, &name, args.qr)
 }
 
 /// What it leads to.

@@ -208,6 +208,43 @@ fn links_are_listed_shown_drawn_and_ended() {
 }
 
 #[test]
+fn a_link_to_put_files_in_is_used_by_somebody_without_an_account() {
+    let provider = Provider::start();
+    let alice = alice(&provider);
+    let link = link(&alice, &["--drop", "--name", "post", "--until", "8h"]);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("letter"), "dear Alice").unwrap();
+    let run = |words: &[&str]| Ran::from(&stranger(folder.path(), words).output().unwrap());
+    let sent = run(&["drop", "put", &link, "letter"]);
+    assert_eq!(sent.code, 0, "{}", sent.err);
+    std::fs::write(folder.path().join("link"), format!("{link}\n")).unwrap();
+    let again = run(&["drop", "put", "link", "letter", "--receipt", "receipt"]);
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert_eq!(run(&["drop", "check", "receipt"]).code, 0);
+    // It reads nothing.
+    let reads = run(&["open", &link, "--ls"]);
+    assert!(reads.code == 2 && reads.err.contains("drop put"), "{}", reads.err);
+    alice.ok(&["sync"]);
+    let taken = alice.json(&["drop", "take", "--all"]);
+    assert_eq!(taken.as_array().unwrap().len(), 2);
+    assert_eq!(alice.ok(&["cat", "plans:/letter"]), "dear Alice");
+
+    // It is the same link each time, and no link to read with.
+    assert_eq!(alice.json(&["drop", "link", "post"])["link"], link.as_str());
+    let drawn = alice.ok(&["drop", "create", "other", "--link", "--qr"]);
+    assert!(drawn.contains('█') && !drawn.contains(&link), "{drawn}");
+    assert_eq!(alice.json(&["link", "ls"]).as_array().unwrap().len(), 0);
+    let ended = alice.fails(2, &["link", "revoke", &link]);
+    assert!(ended.err.contains("drop close"), "{}", ended.err);
+    let to_read = self::link(&alice, &[]);
+    assert_eq!(run(&["drop", "put", &to_read, "letter"]).code, 2);
+    alice.ok(&["drop", "close", "post"]);
+    let closed = run(&["drop", "put", &link, "letter"]);
+    assert_eq!(closed.code, 3, "{}", closed.err);
+    assert!(closed.err.contains("leads nowhere"), "{}", closed.err);
+}
+
+#[test]
 fn what_is_no_link_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     for bad in ["", "plans", "https://rooms.example", "https://rooms.example/open#AQ"] {

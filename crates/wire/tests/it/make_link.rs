@@ -1,7 +1,7 @@
 //! Makes vectors/link-record: what a provider keeps for a link, and how often it was opened.
 
 use strongroom_wire::capability::{Action, Actions, Capability, CapabilityChain, Claims, Target};
-use strongroom_wire::ids::{MemberTag, PublicKey};
+use strongroom_wire::ids::{EntryId, MemberTag, PublicKey};
 use strongroom_wire::link::{LinkRecord, LinkUses, PasswordSalt};
 
 use crate::golden::Book;
@@ -20,13 +20,14 @@ fn chain() -> CapabilityChain {
 
 #[test]
 fn make_link_records() {
-    let plain = LinkRecord { password: None, chain: chain() };
+    let plain = LinkRecord { password: None, chain: chain(), drop: None };
     let password = PasswordSalt { salt: [7; 16], memory_kib: 65_536, passes: 3, lanes: 4 };
-    let dear = LinkRecord { password: Some(password), chain: chain() };
+    let dear = LinkRecord { password: Some(password), chain: chain(), drop: None };
+    let drop = LinkRecord { drop: Some(EntryId([6; 32])), ..plain.clone() };
     let bytes = plain.encode();
     let one = chain().capabilities().first().map(|it| it.bytes().to_vec()).unwrap();
     let with = |format: u64, password: Vec<u8>, chain: &[Vec<u8>]| {
-        list(&[uint(format), password, list(chain)])
+        list(&[uint(format), password, list(chain), vec![NULL]])
     };
     let salted = |salt: usize, numbers: &[u64]| {
         let numbers = numbers.iter().map(|it| uint(*it));
@@ -37,6 +38,13 @@ fn make_link_records() {
     Book::new("link-record/record", "link record")
         .case("as it is", "ok", "without a password", &bytes)
         .case("with a password", "ok", "its salt and cost", &dear.encode())
+        .case("a drop", "ok", "the entry that made it", &drop.encode())
+        .case("half an entry", "limit", "16 bytes are no entry's id", &{
+            list(&[uint(0), vec![NULL], list(&chain_of(1)), blob(&[6; 16])])
+        })
+        .case("no word of a drop", "limit", "four fields are due", &{
+            list(&[uint(0), vec![NULL], list(&chain_of(1))])
+        })
         .case("another format", "unknown", "format 9", &with(9, vec![NULL], &chain_of(1)))
         .case("no chain", "limit", "nobody could use it", &with(0, vec![NULL], &[]))
         .case("nine capabilities", "limit", "at most eight", &with(0, vec![NULL], &chain_of(9)))

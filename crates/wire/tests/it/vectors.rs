@@ -179,7 +179,7 @@ const COUNTS: [(&str, usize, usize); 7] = [
     ("chain", 7, 11),
     ("api", 11, 24),
     ("drop", 3, 19),
-    ("link-record", 4, 12),
+    ("link-record", 5, 14),
 ];
 
 #[test]
