@@ -52,7 +52,7 @@ struct Grant {
     /// Until you take it back
     #[arg(long, conflicts_with = "until", requires = "who")]
     forever: bool,
-    /// Where the invitations go; `-`: standard output
+    /// Write the invitations there and send them nowhere; `-`: standard output
     #[arg(long, short, value_name = "FILE", requires = "who")]
     out: Option<PathBuf>,
     /// Their principal, compared with them in person: for contacts who are not verified yet
@@ -88,15 +88,20 @@ pub fn run(args: Args, session: &Session) -> Outcome {
     };
     refusals(session, &report.refused, Exit::General)?;
     let granted = vault.grant_documents(&sharing.places, sharing.who, args.grant.until)?;
-    let all: String = granted.iter().map(|one| one.invitation.as_str()).collect();
-    if granted.is_empty() {
-        // Who has it already reads the new version, too.
+    let rest = match &args.grant.out {
+        Some(_) => granted.iter().collect(),
+        None => undelivered(&vault, &granted)?,
+    };
+    let all: String = rest.iter().map(|one| one.invitation.as_str()).collect();
+    if rest.is_empty() {
+        // In an inbox; or who has it already reads the new version, too.
     } else if !sharing.to_stdout() {
         write_new(&sharing.out, &all)?;
     } else if !session.out.is_json() {
         return session.out.facts(&granted, |to| write!(to, "{all}"));
     }
-    let both = Shared { put: &report, granted: &granted };
+    let delivered = granted.len() - rest.len();
+    let both = Shared { put: &report, granted: &granted, delivered };
     session.out.report(&both, |to| {
         writeln!(to, "{}", words(&report))?;
         if granted.is_empty() {
@@ -104,8 +109,26 @@ pub fn run(args: Args, session: &Session) -> Outcome {
         }
         let (who, out) = (session.out.name(sharing.who), sharing.out.display());
         let documents = counted(granted.len() as u64, "document", "documents");
-        writeln!(to, "{who} may read {documents}\n  invitation  {out}  (only {who} can open it)")
+        writeln!(to, "{who} may read {documents}")?;
+        if delivered > 0 {
+            let invitations = counted(delivered as u64, "invitation", "invitations");
+            writeln!(to, "  {invitations} in {who}'s inbox")?;
+        }
+        if rest.is_empty() {
+            return Ok(());
+        }
+        writeln!(to, "  invitation  {out}  (only {who} can open it)")
     })
+}
+
+/// Sends what an inbox takes there; gives the rest. Where one is not taken the next is not tried.
+fn undelivered<'a>(vault: &Vault, granted: &'a [GrantInfo]) -> Result<Vec<&'a GrantInfo>, Failure> {
+    for (at, one) in granted.iter().enumerate() {
+        if !vault.deliver(one)?.delivered {
+            return Ok(granted.iter().skip(at).collect());
+        }
+    }
+    Ok(Vec::new())
 }
 
 /// What was stored, and to whom it was given.
@@ -113,6 +136,8 @@ pub fn run(args: Args, session: &Session) -> Outcome {
 struct Shared<'a> {
     put: &'a PutReport,
     granted: &'a [GrantInfo],
+    /// How many of the invitations are in an inbox, the first ones.
+    delivered: usize,
 }
 
 /// Whom to share with, and what.

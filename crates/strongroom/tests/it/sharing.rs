@@ -218,6 +218,16 @@ fn an_invitation_comes_to_the_inbox_and_waits_there() {
     assert_eq!(bob.run(&["ls", "photos:/"]).code, 3);
     assert_refused(&bob.run(&["accept", "--yes", &plans]), 3, "there is no message");
 
+    // What is shared while it is saved comes there, too.
+    let tax = alice.write("tax.txt", "numbers").display().to_string();
+    let put = alice.json(&[&["put", &tax, "/", "--grant", "Bob"][..], &until].concat());
+    assert_eq!(put["delivered"], 1);
+    assert!(!alice.folder.path().join("Bob.invitation").exists());
+    let document = &bob.json(&["inbox"])[0];
+    assert_eq!(document["name"], "tax.txt");
+    bob.ok(&["accept", "--yes", document["id"].as_str().unwrap()]);
+    assert_eq!(bob.ok(&["cat", "tax.txt:/tax.txt"]), "numbers");
+
     // Closed, it takes nothing: the invitation is a file again.
     bob.ok(&["inbox", "--close"]);
     assert_refused(&bob.run(&["inbox", "--close"]), 3, "no open inbox");
