@@ -11,14 +11,14 @@ use crate::{
 };
 
 /// A program that runs, with what it says on stderr line by line.
-struct Screen {
+pub struct Screen {
     child: Child,
     lines: BufReader<ChildStderr>,
     said: String,
 }
 
 impl Screen {
-    fn of(device: &Device, words: &[&str]) -> Self {
+    pub fn of(device: &Device, words: &[&str]) -> Self {
         let mut child = device
             .command()
             .args(words)
@@ -33,7 +33,7 @@ impl Screen {
 
     /// The first line from here on for which this gives something.
     #[track_caller]
-    fn until<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> T {
+    pub fn until<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> T {
         loop {
             let mut line = String::new();
             let read = self.lines.read_line(&mut line).unwrap();
@@ -54,7 +54,7 @@ impl Screen {
         writeln!(stdin, "{text}").unwrap();
     }
 
-    fn end(mut self) -> Ran {
+    pub fn end(mut self) -> Ran {
         drop(self.child.stdin.take());
         let mut rest = String::new();
         std::io::Read::read_to_string(&mut self.lines, &mut rest).unwrap();

@@ -13,6 +13,7 @@ mod full;
 mod interrupts;
 mod links;
 mod names;
+mod play;
 mod prompts;
 mod provider;
 mod providers;
