@@ -579,6 +579,8 @@ pub(crate) fn closed_to_you(bucket: &str, error: Error) -> Error {
     if !error.is_unauthorized() {
         return error;
     }
+    // A device that joined afterwards never learnt what it is called.
+    let bucket = if bucket.is_empty() { "something that was shared with you" } else { bucket };
     let what = format!("{bucket} is closed to you: you were taken out of it, or your time is over");
     Error::new(ErrorKind::Refused, what)
         .with_hint("what you had is still here; whoever shared it can invite you again")

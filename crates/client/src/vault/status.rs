@@ -10,7 +10,7 @@ use crate::error::{ErrorKind, Result};
 use crate::progress::{Progress, Stage};
 use crate::put::journal;
 use crate::replica::keys::{self, BucketNo};
-use crate::replica::rows::{RemoteRecord, SyncState};
+use crate::replica::rows::{BucketRecord, RemoteRecord, SyncState};
 use crate::report::{
     Conflict, NoticeInfo, Refused, RemoteStatus, Status, SyncReport, Untaken, UploadStatus,
 };
@@ -58,13 +58,15 @@ impl Vault {
         for made in self.records()?.into_iter().filter(|made| !made.internal) {
             let bucket = Bucket::open(made, self)?;
             let (label, hosted) = (bucket.record.label.clone(), bucket.is_hosted_by_us());
+            // Told once: what was shared and is no longer is not an error for ever.
+            let told = self.sync_state(&bucket, record)?.closed;
             if self.is_out(&bucket)? {
                 self.close(&bucket, record)?;
                 let reason = format!("you are out of {label}");
-                report.closed.push(Refused { path: label, reason });
+                report.closed.extend((!told).then_some(Refused { path: label, reason }));
                 continue;
             }
-            let id = bucket.record.id;
+            let key = bucket.record.key();
             let synced = self.sync_bucket(bucket, record, report, progress).and_then(|mut it| {
                 // Another device changed the member key: this one's author goes by the new one.
                 let enrolled = self.enrol_by_new_key(&mut it)?;
@@ -73,11 +75,12 @@ impl Vault {
             match synced {
                 // Somebody else's bucket: the others may have taken this person out.
                 Err(error) if error.kind() == ErrorKind::Refused && !hosted => {
-                    let made = self.replica.get(&keys::bucket(id))?;
+                    let made: Option<BucketRecord> = self.replica.get(&key)?;
                     if let Some(made) = made.filter(|_| error.is_unauthorized()) {
                         self.close(&Bucket::open(made, self)?, record)?;
                     }
-                    report.closed.push(Refused { path: label, reason: error.to_string() });
+                    let refused = Refused { path: label, reason: error.to_string() };
+                    report.closed.extend((!told).then_some(refused));
                 }
                 done => drop(done?),
             }

@@ -65,6 +65,13 @@ fn reads(device: &Device, place: &str, content: &str) {
     assert_eq!(device.ok(&["cat", place]), content);
 }
 
+/// Its bucket, or its vault, is closed to this device.
+#[track_caller]
+fn closed(device: &Device) {
+    let ran = device.fails(1, &["sync"]);
+    assert!(ran.err.contains("closed to you") || ran.err.contains("taken out"), "{}", ran.err);
+}
+
 #[track_caller]
 fn refused(ran: &Ran) {
     assert_ne!(ran.code, 0, "{}", ran.out);
@@ -90,9 +97,13 @@ fn id(of: &Value) -> &str {
 fn who(device: &Device, bucket: &str) -> Vec<(String, String)> {
     let all = device.json(&["grants", bucket]);
     let all = all.as_array().or_else(|| all["members"].as_array()).unwrap().clone();
-    let text = |it: &Value| it.as_str().unwrap_or("you").to_owned();
-    let mut all: Vec<_> =
-        all.iter().map(|one| (text(&one["name"]), text(&one["rights"]))).collect();
+    let called = |one: &Value| match one["name"].as_str() {
+        Some(name) => name.to_owned(),
+        None if one["you"] == true => "you".to_owned(),
+        None => "a link".to_owned(),
+    };
+    let rights = |one: &Value| one["rights"].as_str().unwrap().to_owned();
+    let mut all: Vec<_> = all.iter().map(|one| (called(one), rights(one))).collect();
     all.sort();
     all
 }
@@ -181,7 +192,7 @@ fn three_people_share_limit_and_take_away() {
     assert_eq!(out["sent"], true, "{out}");
     writes(alice, "/report.pdf", "the third report");
     reads(carroll, "report.pdf:/report.pdf", "the third report");
-    refused(&bob.run(&["sync"]));
+    closed(bob);
     assert_eq!(bob.ok(&["cat", "report.pdf:/report.pdf"]), "the second report", "what he had");
     reads(alice, "plans:/roof", "one");
     writes(bob, "plans:/door", "two");
@@ -196,7 +207,7 @@ fn three_people_share_limit_and_take_away() {
         assert_eq!(carroll.ok(&["cat", "moment:/now"]), "soon gone");
     }
     wait_past(&until);
-    refused(&carroll.run(&["sync"]));
+    closed(carroll);
     writes(alice, "moment:/later", "not for Carroll");
     assert_ne!(carroll.run(&["cat", "moment:/later"]).code, 0);
     assert_eq!(who(alice, "moment"), [pair("you", "admin")]);
@@ -208,6 +219,7 @@ fn three_people_share_limit_and_take_away() {
     phone.write("code", format!("{code}\n"));
     phone.ok(&["device", "join", "--code-file", "code", "--name", "phone", "--yes"]);
     assert_eq!(adding.end().code, 0);
+    closed(&phone);
     reads(&phone, "plans:/door", "two");
     writes(&phone, "plans:/window", "from the phone");
     reads(alice, "plans:/window", "from the phone");
@@ -215,14 +227,15 @@ fn three_people_share_limit_and_take_away() {
     bob.ok(&["device", "remove", "phone", "--yes"]);
     // The thief writes on, at home and at the provider; nobody takes it, everybody else goes on.
     let _ = phone.run_with(&["put", "-", "plans:/window"], b"from the thief");
-    refused(&phone.run(&["sync"]));
+    closed(&phone);
     writes(alice, "plans:/secret", "not for the thief");
     reads(bob, "plans:/secret", "not for the thief");
     for device in [alice, bob] {
         reads(device, "plans:/window", "from the phone");
     }
     assert_ne!(phone.run(&["cat", "plans:/secret"]).code, 0);
-    assert_eq!(who(alice, "plans"), [pair("Bob", "write"), pair("you", "admin")]);
+    let in_plans = [pair("Bob", "write"), pair("a link", "read"), pair("you", "admin")];
+    assert_eq!(who(alice, "plans"), in_plans);
 
     for device in [alice, bob, carroll] {
         device.ok(&["verify"]);
