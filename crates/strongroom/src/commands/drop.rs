@@ -90,7 +90,7 @@ enum Verb {
         /// All that wait
         #[arg(long)]
         all: bool,
-        /// The directory they go to, as [BUCKET:]/PATH [default: the bucket's root]
+        /// The directory they go to, as `[BUCKET:]/PATH` [default: the bucket's root]
         #[arg(long, value_name = "DIR", value_parser = args::place)]
         to: Option<Place>,
     },
