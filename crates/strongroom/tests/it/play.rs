@@ -200,7 +200,7 @@ fn three_people_share_limit_and_take_away() {
     // Time runs out: a grant of a moment is over, whoever holds what.
     alice.ok(&["bucket", "create", "moment"]);
     writes(alice, "moment:/now", "soon gone");
-    alice.ok(&["grant", "moment", "Carroll", "--until", "6s"]);
+    alice.ok(&["grant", "moment", "Carroll", "--until", "15s"]);
     let until = alice.json(&["grants", "moment"]);
     let invited = waiting(carroll, "invitation");
     if carroll.run(&["accept", "--yes", id(&invited)]).code == 0 {
