@@ -12,11 +12,11 @@ use strongroom_seal::sealing::Sealing;
 use strongroom_seal::stream::{Cutter, Piece, SealedChunk};
 use strongroom_wire::clear::References;
 use strongroom_wire::ids::{BucketId, ChunkId};
-use strongroom_wire::limits::{REFERENCE_LIST_IDS_MAX, REFERENCES_INLINE_MAX};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 use crate::put::Stored;
+use crate::put::content::references;
 use crate::random::SystemRng;
 use crate::remote::{Runtime, Session};
 
@@ -125,26 +125,8 @@ impl Streaming<'_> {
         if manifest.has_nodes() {
             self.ids.extend(manifest.rows().iter().map(|row| row.id));
         }
-        let references = self.references()?;
+        let references = references(self.ids, |id, bytes| self.to.send(id, bytes))?;
         let content = Content::Manifest(manifest.encode().to_vec());
         Ok(Stored { content, references, digest, size })
-    }
-
-    /// Chunks in the clear part, or in lists that are stored like chunks.
-    fn references(&mut self) -> Result<References> {
-        let mut ids = std::mem::take(&mut self.ids);
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.len() <= REFERENCES_INLINE_MAX {
-            return Ok(References::Chunks(ids));
-        }
-        let mut lists = Vec::new();
-        for part in ids.chunks(REFERENCE_LIST_IDS_MAX) {
-            let bytes: Vec<u8> = part.iter().flat_map(|id| id.0).collect();
-            let id = ChunkId(*blake3::hash(&bytes).as_bytes());
-            self.to.send(id, bytes)?;
-            lists.push(id);
-        }
-        Ok(References::Lists(lists))
     }
 }

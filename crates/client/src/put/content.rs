@@ -205,28 +205,31 @@ impl<'s, 'v> Streaming<'s, 'v> {
                 self.ids.push(row.id);
             }
         }
-        let references = self.references()?;
+        let ids = std::mem::take(&mut self.ids);
+        let references = references(ids, |id, bytes| self.sink.send(id, bytes))?;
         let content = Content::Manifest(manifest.encode().to_vec());
         Ok((Stored { content, references, digest, size }, self.journal.take()))
     }
+}
 
-    /// Chunks in the clear part, or in lists that are stored like chunks.
-    fn references(&mut self) -> Result<References> {
-        let mut ids = std::mem::take(&mut self.ids);
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.len() <= REFERENCES_INLINE_MAX {
-            return Ok(References::Chunks(ids));
-        }
-        let mut lists = Vec::new();
-        for part in ids.chunks(REFERENCE_LIST_IDS_MAX) {
-            let bytes: Vec<u8> = part.iter().flat_map(|id| id.0).collect();
-            let id = ChunkId(*blake3::hash(&bytes).as_bytes());
-            self.sink.send(id, bytes)?;
-            lists.push(id);
-        }
-        Ok(References::Lists(lists))
+/// Chunks in the clear part, or in lists that are stored like chunks. `send` takes the lists.
+pub(crate) fn references(
+    mut ids: Vec<ChunkId>,
+    mut send: impl FnMut(ChunkId, Vec<u8>) -> Result<()>,
+) -> Result<References> {
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.len() <= REFERENCES_INLINE_MAX {
+        return Ok(References::Chunks(ids));
     }
+    let mut lists = Vec::new();
+    for part in ids.chunks(REFERENCE_LIST_IDS_MAX) {
+        let bytes: Vec<u8> = part.iter().flat_map(|id| id.0).collect();
+        let id = ChunkId(*blake3::hash(&bytes).as_bytes());
+        send(id, bytes)?;
+        lists.push(id);
+    }
+    Ok(References::Lists(lists))
 }
 
 /// Streams a reader to its end.

@@ -80,7 +80,9 @@ impl Vault {
                         self.close(&Bucket::open(made, self)?, record)?;
                     }
                     let refused = Refused { path: label, reason: error.to_string() };
-                    report.closed.extend((!told).then_some(refused));
+                    // Another reason than that it is closed is news.
+                    let again = told && error.is_unauthorized();
+                    report.closed.extend((!again).then_some(refused));
                 }
                 done => drop(done?),
             }
