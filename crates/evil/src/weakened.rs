@@ -191,6 +191,7 @@ pub fn weaken(
     let alone = all.iter().filter(|it| it.with.is_empty());
     let mut idle: BTreeSet<&str> = alone.map(|it| it.name.as_str()).collect();
     for it in all {
+        let before = wrong.len();
         let unknown = it.with.iter().filter(|name| !names.contains(name.as_str()));
         wrong.extend(unknown.map(|name| format!("{}: there is no {name}", it.name)));
         for Change { file, find, put } in &it.changes {
@@ -215,6 +216,9 @@ pub fn weaken(
                 }
             }
             tree.insert(file.clone(), text.replace(find.as_str(), &put));
+        }
+        if wrong.len() > before {
+            idle.remove(it.name.as_str()); // one complaint of it is enough
         }
     }
     wrong.extend(idle.into_iter().map(|name| format!("{name}: nothing asks for it")));
