@@ -259,7 +259,7 @@ impl<'v, 'p> Put<'v, 'p> {
             self.report.unchanged += 1;
             shown.row.tag
         } else {
-            let target = self.target(there, dir, &found.name)?;
+            let target = self.target(there, dir, &found.name, DocumentType::Directory)?;
             let body = VersionBody { metadata, content: Content::Empty };
             self.change(&target, body, References::NONE, None)?;
             target.tag
@@ -403,7 +403,7 @@ impl<'v, 'p> Put<'v, 'p> {
         stored: Stored,
         stamp: Option<Stamp>,
     ) -> Result<()> {
-        let target = self.target(there, dir, name)?;
+        let target = self.target(there, dir, name, metadata.kind)?;
         self.report.content_bytes += stored.size;
         let body = VersionBody { metadata, content: stored.content };
         self.change(&target, body, stored.references, stamp)
@@ -450,36 +450,49 @@ impl<'v, 'p> Put<'v, 'p> {
             .map_err(|_| Error::new(ErrorKind::Other, "what was read could not be committed"))
     }
 
-    /// A new document's tag: the natural one of its place, unless that is taken.
-    fn new_tag(
-        &mut self,
-        dir: DocumentTag,
-        name: &str,
-    ) -> Result<(DocumentTag, Option<DocumentRow>)> {
-        let natural = self.bucket.placed_tag(dir, name);
+    /// A new document: under the natural tag of its place, unless that is taken. If it is taken by
+    /// what another command put in this very place since this one looked, it is not new.
+    fn new_target(&mut self, dir: DocumentTag, name: &str) -> Result<Target> {
+        let (natural, bucket) = (self.bucket.placed_tag(dir, name), self.bucket.no());
         let row = match self.natural.remove(&natural) {
             Some(row) => row,
-            None => self.vault.replica.document(self.bucket.no(), natural)?,
+            None => self.vault.replica.document(bucket, natural)?,
         };
         if row.as_ref().is_none_or(|row| row.current().is_none()) {
             // Never used, or removed: then the new version follows the tombstone.
-            return Ok((natural, row));
+            return Ok(Target { tag: natural, row, known: false });
+        }
+        if let Some(shown) = self.vault.replica.named(bucket, dir, name)? {
+            let row = self.vault.replica.document(bucket, shown.row.tag)?;
+            return Ok(Target { tag: shown.row.tag, row, known: true });
         }
         let mut tag = DocumentTag::ZERO;
         SystemRng.fill(&mut tag.0);
-        Ok((tag, None))
+        Ok(Target { tag, row: None, known: false })
     }
 
     /// The document that is there, or a new one; with its heads, and whether it was known.
-    fn target(&mut self, there: Option<&Shown>, dir: DocumentTag, name: &str) -> Result<Target> {
-        let (known, (tag, row)) = match there {
-            Some(shown) => {
-                let tag = shown.row.tag;
-                (true, (tag, self.vault.replica.document(self.bucket.no(), tag)?))
+    fn target(
+        &mut self,
+        there: Option<&Shown>,
+        dir: DocumentTag,
+        name: &str,
+        kind: DocumentType,
+    ) -> Result<Target> {
+        let Some(shown) = there else {
+            let target = self.new_target(dir, name)?;
+            let current = target.row.as_ref().and_then(DocumentRow::current);
+            let was = current.and_then(|head| head.facts.as_ref()).map(|facts| facts.kind);
+            let directory = DocumentType::Directory;
+            if was.is_some_and(|was| (was == directory) != (kind == directory)) {
+                let what = format!("another command put something else at {name} just now");
+                return Err(Error::new(ErrorKind::Conflict, what)
+                    .with_hint("`strongroom ls` shows it; remove it, or choose another name"));
             }
-            None => (false, self.new_tag(dir, name)?),
+            return Ok(target);
         };
-        Ok(Target { tag, row, known })
+        let tag = shown.row.tag;
+        Ok(Target { tag, row: self.vault.replica.document(self.bucket.no(), tag)?, known: true })
     }
 
     fn there(&self, dir: DocumentTag, is_new: bool, name: &str) -> Result<Option<Shown>> {
@@ -497,16 +510,16 @@ impl<'v, 'p> Put<'v, 'p> {
                         .with_hint("choose another destination"));
                 }
                 None => {
-                    let target = self.target(None, dir, name)?;
+                    let target = self.target(None, dir, name, DocumentType::Directory)?;
                     let tag = target.tag;
                     let planned = self.batch.changes.iter().any(|change| change.tag == tag);
-                    if !planned {
+                    if !planned && !target.known {
                         let metadata = directory_metadata(dir, name, None);
                         let body = VersionBody { metadata, content: Content::Empty };
                         self.change(&target, body, References::NONE, None)?;
                     }
                     dir = tag;
-                    is_new = true;
+                    is_new = !target.known;
                 }
             }
         }

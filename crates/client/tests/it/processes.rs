@@ -1,8 +1,11 @@
 //! Several processes on one replica at the same time: every write of every one of them is there.
 
-use strongroom_client::{ErrorKind, Quiet};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::support::{Device, Provider, long};
+use strongroom_client::{ErrorKind, Progress, PutOptions, Quiet, Source, Vault};
+
+use crate::support::{Device, Provider, long, place, put};
 use crate::worker::{content, unlock, writer};
 
 #[test]
@@ -78,4 +81,45 @@ fn a_vault_is_not_made_twice_in_one_place() {
     let again = strongroom_client::Vault::create(&alice.home, &crate::support::passphrase());
     assert_eq!(again.unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!(alice.open().principal(), alice.vault.principal());
+}
+
+/// Another command, which puts something where the first has just looked and found nothing.
+struct Between {
+    other: Vault,
+    source: PathBuf,
+    done: AtomicBool,
+}
+
+impl Between {
+    fn new(device: &Device, source: PathBuf) -> Self {
+        Self { other: device.open(), source, done: AtomicBool::new(false) }
+    }
+}
+
+impl Progress for Between {
+    fn advance(&self, _: u64, _: u64) {
+        if !self.done.swap(true, Ordering::SeqCst) {
+            put(&self.other, &self.source, "/together");
+        }
+    }
+}
+
+#[test]
+fn a_place_that_was_taken_since_it_was_looked_at_is_not_taken_twice() {
+    let alice = Device::alone();
+    let (letter, answer) =
+        (alice.write("mine/letter", "mine"), alice.write("theirs/answer", "theirs"));
+    let mine = [Source::Path(letter.parent().unwrap().to_owned())];
+    let options = PutOptions::default();
+    let directory = Between::new(&alice, answer.parent().unwrap().to_owned());
+    alice.vault.put(&mine, &place("/together"), &options, &directory).unwrap();
+    assert_eq!(alice.cat("/together/letter"), b"mine");
+    assert_eq!(alice.cat("/together/answer"), b"theirs");
+    assert_eq!(alice.listing().len(), 3, "{:?}", alice.listing());
+
+    alice.vault.remove(&place("/together"), true).unwrap();
+    let file = Between::new(&alice, answer);
+    let refused = alice.vault.put(&mine, &place("/together"), &options, &file).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Conflict, "{refused}");
+    assert_eq!(alice.cat("/together"), b"theirs");
 }
