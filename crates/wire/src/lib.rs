@@ -12,13 +12,16 @@
 )]
 
 pub mod api;
+pub mod base58;
 pub mod capability;
 pub mod cbor;
 pub mod chain;
 pub mod clear;
 pub mod control;
 pub mod cose;
+pub mod did_key;
 pub mod drop_card;
+pub mod edv;
 pub mod entry;
 pub mod fingerprint;
 pub mod format;

@@ -3,6 +3,7 @@
 //! of the key, as none is read.
 
 use strongroom_wire::clear::Floors;
+use strongroom_wire::did_key;
 use strongroom_wire::ids::PublicKey;
 
 use super::{Claim, ResolveError, Resolver, Step};
@@ -10,11 +11,6 @@ use crate::card::Card;
 use crate::keylog::{Genesis, RootKeys};
 
 const PREFIX: &str = "did:key:";
-/// Multicodec of an Ed25519 public key.
-const ED25519: [u8; 2] = [0xed, 0x01];
-const KEY_LEN: usize = 34;
-/// Characters of 34 bytes in base58, at most.
-const TEXT_LEN_MAX: usize = 47;
 
 /// `did:key:z6Mk…`.
 #[derive(Debug, Clone, Copy)]
@@ -30,15 +26,9 @@ impl Resolver for DidKey {
     }
 
     fn step(&self, alias: &str, _: &[Vec<u8>]) -> Result<Step, ResolveError> {
-        let text = alias.strip_prefix(PREFIX).unwrap_or_default();
-        let text = text.strip_prefix('z').ok_or(ResolveError::Form("no base58btc in it"))?;
-        let bytes = base58(text).ok_or(ResolveError::Form("not the base58btc of a key"))?;
-        let (codec, key) = bytes.split_first_chunk::<2>().unwrap_or((&[0; 2], &[]));
-        let key = <[u8; 32]>::try_from(key);
-        let (ED25519, Ok(key)) = (*codec, key) else {
-            return Err(ResolveError::Form("only Ed25519 keys (z6Mk…) sign key logs"));
-        };
-        let genesis = genesis(PublicKey(key)).encode();
+        let key = did_key::parse_did(alias)
+            .ok_or(ResolveError::Form("not the base58btc of an Ed25519 key (z6Mk…)"))?;
+        let genesis = genesis(key).encode();
         let card = Card { name: None, genesis, events: Vec::new(), inbox: None };
         let alias = Some(alias.to_owned());
         Ok(Step::Claim(Box::new(Claim { card, promised: Vec::new(), alias })))
@@ -54,28 +44,6 @@ fn genesis(key: PublicKey) -> Genesis {
         guardians_commit: [0; 32],
         next_root_commit: [0; 32],
     }
-}
-
-/// Base58 as Bitcoin has it, of exactly 34 bytes; `None` for every other text.
-fn base58(text: &str) -> Option<[u8; KEY_LEN]> {
-    const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-    if text.len() > TEXT_LEN_MAX {
-        return None;
-    }
-    let mut number = [0_u8; KEY_LEN];
-    for c in text.bytes() {
-        let mut carry = ALPHABET.iter().position(|known| *known == c)?;
-        for byte in number.iter_mut().rev() {
-            carry += usize::from(*byte) * 58;
-            *byte = (carry & 0xff) as u8;
-            carry >>= 8;
-        }
-        if carry != 0 {
-            return None;
-        }
-    }
-    // A leading `1` stands for a leading zero byte; a key's codec has none, so neither may occur.
-    (number.first() != Some(&0) && !text.starts_with('1')).then_some(number)
 }
 
 #[cfg(test)]

@@ -1,0 +1,51 @@
+//! Limits of the vaults of the EDV protocol. Comes in: nothing. Goes out: constants with a unit
+//! and a line on what breaks above them. Must not know: anything else.
+//!
+//! A decoder looks here *before* it allocates, counts or recurses.
+
+/// Seconds by which the clocks of a client and a provider may differ.
+pub const SKEW_SECS: u64 = 300;
+
+/// Seconds a client's signature lasts by its own word.
+pub const SIGNATURE_AGE_SECS: u64 = 600;
+
+/// Bytes of an `authorization` header. Real ones have about 450.
+pub const AUTHORIZATION_LEN_MAX: usize = 4_096;
+
+/// Names that one signature covers.
+pub const COVERED_MAX: usize = 32;
+
+/// Bytes of one other header that is covered by a signature.
+pub const HEADER_LEN_MAX: usize = 8_192;
+
+/// Bytes of a `capability-invocation` header. A chain of ten needs about 8,000, as it is packed.
+pub const INVOCATION_LEN_MAX: usize = 32_768;
+
+/// Bytes of a zcap as JSON. One with nine parents in it has about 20,000 (each holds all above
+/// it once). Above it, a header of 32 KB would unpack to megabytes.
+pub const ZCAP_LEN_MAX: usize = 65_536;
+
+/// Capabilities in one chain, root included. The reference has the same.
+pub const CHAIN_LEN_MAX: usize = 10;
+
+/// Seconds a delegation may last: a year of 366 days.
+pub const DELEGATION_AGE_MAX_SECS: u64 = 366 * 24 * 3_600;
+
+/// Bytes of a URL or other name.
+pub const URL_LEN_MAX: usize = 4_096;
+
+/// Bytes of one action's name.
+pub const ACTION_LEN_MAX: usize = 64;
+
+/// Actions that one zcap lists.
+pub const ACTIONS_MAX: usize = 16;
+
+/// Controllers of one root.
+pub const CONTROLLERS_MAX: usize = 16;
+
+/// Objects and arrays within each other in JSON that is read here. A chain of ten needs 30.
+pub const JSON_DEPTH_MAX: usize = 48;
+
+/// Values in JSON that is read here (members, items, texts, numbers). Above it, small values would
+/// take many times their bytes in memory.
+pub const JSON_VALUES_MAX: usize = 262_144;
