@@ -9,6 +9,9 @@ pub const SKEW_SECS: u64 = 300;
 /// Seconds a client's signature lasts by its own word.
 pub const SIGNATURE_AGE_SECS: u64 = 600;
 
+/// Seconds a client's signature may last. A provider has to remember signatures of writes so long.
+pub const SIGNATURE_AGE_MAX_SECS: u64 = 3_600;
+
 /// Bytes of an `authorization` header. Real ones have about 450.
 pub const AUTHORIZATION_LEN_MAX: usize = 4_096;
 
@@ -28,8 +31,11 @@ pub const ZCAP_LEN_MAX: usize = 65_536;
 /// Capabilities in one chain, root included. The reference has the same.
 pub const CHAIN_LEN_MAX: usize = 10;
 
-/// Seconds a delegation may last: a year of 366 days.
-pub const DELEGATION_AGE_MAX_SECS: u64 = 366 * 24 * 3_600;
+/// Seconds a delegation may last: a year. Above it, a revocation would have to be kept for ever.
+pub const DELEGATION_AGE_MAX_SECS: u64 = 365 * 24 * 3_600;
+
+/// Seconds a revocation is kept after the delegation has expired: more than clocks differ.
+pub const REVOCATION_KEPT_SECS: u64 = 24 * 3_600;
 
 /// Bytes of a URL or other name.
 pub const URL_LEN_MAX: usize = 4_096;
@@ -40,10 +46,22 @@ pub const ACTION_LEN_MAX: usize = 64;
 /// Actions that one zcap lists.
 pub const ACTIONS_MAX: usize = 16;
 
-/// Controllers of one root.
+/// UTF-8 bytes of a zcap's `referenceId`.
+pub const REFERENCE_LEN_MAX: usize = 256;
+
+/// Quads that are brought into canonical form. A chain of ten has about 250.
+pub const QUADS_MAX: usize = 1_024;
+
+/// Work of one labelling: looked-at quads and members of tried orders.
+pub const CANON_WORK_MAX: usize = 65_536;
+
+/// How deep one labelling goes from node to node. Above it, the stack would overflow.
+pub const CANON_DEPTH_MAX: usize = 96;
+
+/// Controllers of one zcap.
 pub const CONTROLLERS_MAX: usize = 16;
 
-/// Objects and arrays within each other in JSON that is read here. A chain of ten needs 30.
+/// Objects and arrays within each other in JSON that is read here. A chain of ten needs 27.
 pub const JSON_DEPTH_MAX: usize = 48;
 
 /// Values in JSON that is read here (members, items, texts, numbers). Above it, small values would

@@ -5,6 +5,22 @@
 //! This is a second tier beside ours: it has its own scheme of authorization (capabilities as
 //! JSON, proofs over RDF) and its own objects. Only the attenuation walk ([`crate::walk`]) and the
 //! check of signatures are shared. Bytes and rules: docs/spec/edv.md. Golden files: vectors/edv/.
+//!
+//! A request goes [`signature::verify`] → [`invocation::Invocation::authorize`] → look whether one
+//! of [`invocation::Authorized::delegations`] was revoked. One step gives what the next needs.
 
+pub mod canon;
+pub mod chain;
+mod denied;
+mod gzip;
+pub mod invocation;
 pub mod json;
 pub mod limits;
+mod params;
+pub mod quads;
+pub mod revocation;
+pub mod signature;
+pub mod time;
+pub mod zcap;
+
+pub use denied::Denied;
