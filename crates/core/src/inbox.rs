@@ -16,7 +16,7 @@ use crate::drops::Address;
 use crate::keylog::KeyLog;
 
 /// What a device signs starts with this.
-pub const INBOX_PREFIX: &[u8] = b"strongroom/inbox/0\0";
+pub const INBOX_PREFIX: &[u8] = b"strongroom/inbox/1\0";
 
 /// Why an inbox is not used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::card::{CardError, armour, unarmour};
 
 /// What a granter's device signs starts with this.
-pub const INVITATION_PREFIX: &[u8] = b"strongroom/invitation/0\0";
+pub const INVITATION_PREFIX: &[u8] = b"strongroom/invitation/1\0";
 
 /// First line of a sealed invitation as text.
 pub const BEGIN: &str = "-----BEGIN STRONGROOM INVITATION-----";

@@ -16,7 +16,7 @@ use crate::keylog::KeyLog;
 use crate::names::check_name;
 
 /// What a sender's device signs starts with this.
-pub const MESSAGE_PREFIX: &[u8] = b"strongroom/message/0\0";
+pub const MESSAGE_PREFIX: &[u8] = b"strongroom/message/1\0";
 
 /// UTF-8 bytes of what a sender says in words.
 pub const WORDS_LEN_MAX: usize = 4_096;

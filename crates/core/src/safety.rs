@@ -8,7 +8,7 @@ use core::fmt;
 use crate::keylog::Pin;
 
 /// BLAKE3 context, see docs/spec/keys.md. Nothing secret is derived.
-const CONTEXT: &str = "strongroom 0 safety number";
+const CONTEXT: &str = "strongroom 1 safety number";
 /// Groups of five digits for each of the two.
 const GROUPS: usize = 6;
 /// Ten to the number of digits in a group.
@@ -106,7 +106,7 @@ mod tests {
         assert_eq!(number, KNOWN);
     }
 
-    const KNOWN: &str = "29872 61480 24637 81333 16369 01259 35418 73596 38806 14128 79432 20851";
+    const KNOWN: &str = "12510 05336 15997 72419 34054 33354 40022 58526 76794 13043 22148 16484";
 
     #[test]
     fn each_half_depends_on_its_owner_and_on_the_last_event() {

@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 macro_rules! contexts {
     ($($name:ident = $text:literal;)*) => {
-        $(pub(crate) const $name: &str = concat!("strongroom 0 ", $text);)*
+        $(pub(crate) const $name: &str = concat!("strongroom 1 ", $text);)*
         /// Every context there is.
         #[cfg(test)]
         pub(crate) const ALL: &[&str] = &[$($name),*];
@@ -148,7 +148,7 @@ mod tests {
         };
         let mut left: std::collections::BTreeSet<_> = ALL.iter().collect();
         for case in book["cases"].as_array().unwrap() {
-            let name = format!("strongroom 0 {}", case["context"].as_str().unwrap());
+            let name = format!("strongroom 1 {}", case["context"].as_str().unwrap());
             let context = *ALL.iter().find(|context| **context == name).unwrap();
             let input: Vec<_> =
                 case["input"].as_array().unwrap().iter().map(|part| unhex(&part["hex"])).collect();
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn derive_is_blake3_derive_key() {
-        let whole = blake3::derive_key("strongroom 0 wrap", b"abc");
+        let whole = blake3::derive_key("strongroom 1 wrap", b"abc");
         assert_eq!(*derive(WRAP, &[b"a", b"", b"bc"]), whole);
         assert_eq!(derive_tag(WRAP, &[b"abc"])[..], whole[..16]);
     }

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 use crate::rng::Rng;
 
 /// What a device proof's signature covers starts with this.
-pub const DEVICE_PROOF_PREFIX: &[u8] = b"strongroom/device/0\0";
+pub const DEVICE_PROOF_PREFIX: &[u8] = b"strongroom/device/1\0";
 
 /// The signature is not one of this key over this message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -407,7 +407,7 @@ mod tests {
         let bucket = BucketId([2; 32]);
         let e = EpochKey::from_secret_bytes(&[1; 32]);
         let expect = |context: &str, input: &[&[u8]]| {
-            blake3::derive_key(&format!("strongroom 0 {context}"), &input.concat())
+            blake3::derive_key(&format!("strongroom 1 {context}"), &input.concat())
         };
         let ck = e.content(bucket);
         assert_eq!(ck.0, expect("content", &[&[1; 32], &[2; 32]]));

@@ -293,7 +293,7 @@ mod tests {
     fn everything_r_gives_is_derived_and_unlike() {
         let r = key();
         let expect = |context: &str, input: &[&[u8]]| {
-            blake3::derive_key(&format!("strongroom 0 {context}"), &input.concat())
+            blake3::derive_key(&format!("strongroom 1 {context}"), &input.concat())
         };
         let root = IdentityRootKey::from_seed(&expect("identity root", &[&[7; 32], &[0, 0, 0, 1]]));
         assert_eq!(r.identity_root(1).public(), root.public());

@@ -2,30 +2,30 @@
 //! the prefixes of what is signed, the context of what is derived. Must not know: who signs or
 //! derives.
 //!
-//! Format 0 may still change, with a migration. A signature or key made under one format number
-//! means nothing under another, because the number stands inside what is signed or derived.
+//! A signature or key made under one format number means nothing under another, because the number
+//! stands inside what is signed or derived. A form that shipped under 1 is opened for ever.
 //! The two first bytes of all signed inputs differ by purpose, so no signature made for one
 //! purpose can pass for another: entries, streams, sessions and recovery records start with the
 //! prefixes below, a COSE structure starts with 0x84, the base of an HTTP signature with `"`.
 
 /// The format number: in HELLO, on disk, and as the digit in all contexts.
-pub const FORMAT: u8 = 0;
+pub const FORMAT: u8 = 1;
 
 /// What an entry's signature covers starts with this; the header bytes follow.
-pub const ENTRY_PREFIX: &[u8] = b"strongroom/entry/0\0";
+pub const ENTRY_PREFIX: &[u8] = b"strongroom/entry/1\0";
 
 /// What a stream's invocation signature covers starts with this.
-pub const STREAM_PREFIX: &[u8] = b"strongroom/stream/0\0";
+pub const STREAM_PREFIX: &[u8] = b"strongroom/stream/1\0";
 
 /// What a provider's session answer signature covers starts with this; the transcript's BLAKE3
 /// follows.
-pub const SESSION_PREFIX: &[u8] = b"strongroom/session/0\0";
+pub const SESSION_PREFIX: &[u8] = b"strongroom/session/1\0";
 
 /// What a recovery record's signature covers starts with this; record id and record follow.
-pub const RECOVERY_PREFIX: &[u8] = b"strongroom/recovery/0\0";
+pub const RECOVERY_PREFIX: &[u8] = b"strongroom/recovery/1\0";
 
 /// Every context of BLAKE3's `derive_key` mode starts with this; the name of the key follows.
-pub const KEY_CONTEXT_PREFIX: &str = "strongroom 0 ";
+pub const KEY_CONTEXT_PREFIX: &str = "strongroom 1 ";
 
 #[cfg(test)]
 mod tests {

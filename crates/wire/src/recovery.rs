@@ -123,7 +123,7 @@ impl core::fmt::Debug for RecoveryRecord {
     }
 }
 
-/// `strongroom/recovery/0` 0x00 ‖ record id ‖ everything before the signature.
+/// `strongroom/recovery/1` 0x00 ‖ record id ‖ everything before the signature.
 pub fn signing_input(record: RecordId, signed: &[u8]) -> Vec<u8> {
     [RECOVERY_PREFIX, &record.0, signed].concat()
 }

@@ -199,12 +199,12 @@ fn secrets() {
     record.settle();
 
     let items: fn() -> Vec<Item> = || {
-        let mut items = vec![uint(0)];
+        let mut items = vec![uint(1)];
         items.extend((1..7).map(|byte| blob(byte, 32)));
         items
     };
     let mut store = book("key-store-content", "key store content", items);
-    store.case("format", "unknown", "another format number", &bent(items, 0, uint(1)));
+    store.case("format", "unknown", "another format number", &bent(items, 0, uint(2)));
     let why = "a seed of 33 bytes";
     store.case("long seed", "limit", why, &bent(items, 2, blob(2, 33)));
     store.settle();

@@ -34,7 +34,7 @@ fn invitation() -> Invitation {
 /// Any body, signed for the reader.
 fn signed(body: &[u8]) -> Vec<u8> {
     let hash = blake3::hash(body);
-    let input = [b"strongroom/invitation/0\0", &READER.0[..], hash.as_bytes()];
+    let input = [b"strongroom/invitation/1\0", &READER.0[..], hash.as_bytes()];
     let signature = device().sign(&input.concat());
     let mut w = Writer::new();
     w.array(2).bytes(body).bytes(&signature);
@@ -84,12 +84,12 @@ fn invitations() {
             "trailing inside",
             "trailing",
             "after the device",
-            &signed(&[&body(11, 0, 1, 2, 32)[..], &[0]].concat()),
+            &signed(&[&body(11, 1, 1, 2, 32)[..], &[0]].concat()),
         )
         .case("ten fields", "limit", "eleven", &signed(&body(10, 0, 1, 2, 32)))
         .case("another format", "unknown", "format 9", &signed(&body(11, 9, 1, 2, 32)))
-        .case("nine providers", "limit", "at most eight", &signed(&body(11, 0, 9, 2, 32)))
-        .case("nine capabilities", "limit", "at most eight", &signed(&body(11, 0, 1, 9, 32)))
-        .case("a short key", "limit", "31 bytes", &signed(&body(11, 0, 1, 2, 31)))
+        .case("nine providers", "limit", "at most eight", &signed(&body(11, 1, 9, 2, 32)))
+        .case("nine capabilities", "limit", "at most eight", &signed(&body(11, 1, 1, 9, 32)))
+        .case("a short key", "limit", "31 bytes", &signed(&body(11, 1, 1, 2, 31)))
         .settle();
 }

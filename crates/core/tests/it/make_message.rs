@@ -61,7 +61,7 @@ fn messages() {
     };
     Book::new("message/message", "message")
         .case("a file", "ok", "unsigned", &good)
-        .case("words", "ok", "no file", &outer(&inner(10, 0, 0)))
+        .case("words", "ok", "no file", &outer(&inner(10, 1, 0)))
         .case("signed", "ok", "with the card of who signed", &by_bob)
         .case("a request", "ok", "its name is a place, and no file", &plain(&request))
         .case("for another bucket", "unknown", "the signature is for one", &elsewhere)
@@ -73,13 +73,13 @@ fn messages() {
         .case("another length", "unknown", "six bytes said, five there", &{
             plain(&MessageBody { size: 6, ..file("a.txt") })
         })
-        .case("another purpose", "unknown", "4", &outer(&inner(10, 0, 4)))
+        .case("another purpose", "unknown", "4", &outer(&inner(10, 1, 4)))
         .case("another format", "unknown", "9", &outer(&inner(10, 9, 0)))
         .case("nine fields", "limit", "ten", &outer(&inner(9, 0, 0)))
         .case("cut", "cut", "the last byte is missing", &good[..good.len() - 1])
         .case("trailing", "trailing", "a byte too many", &[&good[..], &[0]].concat())
         .case("trailing inside", "trailing", "after the content", &{
-            outer(&[&inner(10, 0, 0)[..], &[0]].concat())
+            outer(&[&inner(10, 1, 0)[..], &[0]].concat())
         })
         .case("empty", "cut", "no bytes", &[])
         .settle();

@@ -5,7 +5,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, U
 
 /// `derive(name, input)` of docs/spec/keys.md.
 pub fn derive(name: &str, input: &[&[u8]]) -> [u8; 32] {
-    blake3::derive_key(&format!("strongroom 0 {name}"), &input.concat())
+    blake3::derive_key(&format!("strongroom 1 {name}"), &input.concat())
 }
 
 /// AES-256-GCM under the constant nonce, with the tag behind.

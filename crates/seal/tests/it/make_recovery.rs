@@ -117,7 +117,7 @@ fn signed_again(record: &[u8]) -> Vec<u8> {
     let id = derive("recovery id", &[&locator, &[1; 32]]);
     let signer = SigningKey::from_bytes(&derive("recovery sign", &[&locator, &[1; 32]]));
     let body = &record[..3_193];
-    let input = [&b"strongroom/recovery/0\0"[..], &id, body].concat();
+    let input = [&b"strongroom/recovery/1\0"[..], &id, body].concat();
     [body, &signer.sign(&input).to_bytes()].concat()
 }
 

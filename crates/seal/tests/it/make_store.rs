@@ -20,7 +20,7 @@ static STRETCHED: LazyLock<[u8; 32]> = LazyLock::new(|| {
 
 fn header(suite: u8, cost: [u32; 3], nonce: [u8; 32]) -> Vec<u8> {
     let mut out = b"strongroom-keys\n".to_vec();
-    out.extend_from_slice(&[0, suite]);
+    out.extend_from_slice(&[1, suite]);
     for number in cost {
         out.extend_from_slice(&number.to_be_bytes());
     }

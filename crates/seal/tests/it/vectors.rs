@@ -108,7 +108,7 @@ fn link_keys(case: &Value) {
 
 fn derivation(case: &Value) {
     let input: Vec<u8> = case["input"].as_array().unwrap().iter().flat_map(bytes).collect();
-    let context = format!("strongroom 0 {}", case["context"].as_str().unwrap());
+    let context = format!("strongroom 1 {}", case["context"].as_str().unwrap());
     assert_eq!(hex(&blake3::derive_key(&context, &input)), case["output"], "{}", case["name"]);
 }
 

@@ -347,7 +347,7 @@ async fn a_cursor_of_another_log_is_unknown() {
 #[tokio::test(flavor = "multi_thread")]
 async fn frames_have_one_order() {
     let mut scene = Scene::set().await;
-    let hello = Frame::Hello { formats: vec![0], salt: [0; 16] };
+    let hello = Frame::Hello { formats: vec![strongroom_wire::format::FORMAT], salt: [0; 16] };
     let (id, data) = chunk(10);
     let piece = Frame::Chunk { chunk: id, offset: 0, data: data.clone() };
     let entries = Frame::Entries(vec![scene.bucket.author.version(20, References::NONE)]);
@@ -366,7 +366,7 @@ async fn frames_have_one_order() {
         assert_eq!(reply.status, 400, "{why}");
         assert_eq!(reply.problem()["type"], "/problems/malformed", "{why}");
     }
-    let stranger = Frame::Hello { formats: vec![1, 2], salt: [0; 16] };
+    let stranger = Frame::Hello { formats: vec![0, 2], salt: [0; 16] };
     let path = scene.bucket.path("/frames");
     let reply = scene.client.call(&scene.session, "POST", &path, frames(&[stranger])).await;
     reply.refused(422, "unsupported");

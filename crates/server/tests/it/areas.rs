@@ -82,7 +82,7 @@ fn sum<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> ([u8; 16], u64) {
 }
 
 fn ask(area: Area) -> [Frame; 2] {
-    let hello = Frame::Hello { formats: vec![0], salt: [3; 16] };
+    let hello = Frame::Hello { formats: vec![strongroom_wire::format::FORMAT], salt: [3; 16] };
     [hello, Frame::Since { area, cursor: None }]
 }
 
@@ -123,7 +123,7 @@ async fn a_holder_of_one_document_gets_it_with_what_shows_who_wrote_it() {
     let (fingerprint, count) = sum(&without);
     assert_eq!(got.done, Some((count, fingerprint)), "DONE tells of the part");
     // DONE without SINCE tells of the part, too.
-    let hello = [Frame::Hello { formats: vec![0], salt: [3; 16] }];
+    let hello = [Frame::Hello { formats: vec![strongroom_wire::format::FORMAT], salt: [3; 16] }];
     let told = exchange(&scene.client, &session, &scene.bucket, &hello).await;
     assert_eq!(told.done, got.done);
     for wider in [Area::Bucket, Area::Document(other), Area::Version(other, runs[2][0].id())] {

@@ -38,7 +38,7 @@ async fn a_kill_loses_nothing_that_was_acknowledged() {
     assert_eq!(daemon.key, key, "the same provider");
     let client = daemon.client().await;
     let session = bucket.session(&client).await;
-    let hello = Frame::Hello { formats: vec![0], salt: [1; 16] };
+    let hello = Frame::Hello { formats: vec![strongroom_wire::format::FORMAT], salt: [1; 16] };
     let got = exchange(&client, &session, &bucket, &[hello.clone(), since(cursor)]).await;
     assert_eq!((got.entries.len(), got.cursor), (0, cursor), "the same log goes on");
     assert_eq!(got.done.unwrap().0, 5);

@@ -13,7 +13,10 @@ use crate::world::{Bucket, Running, Vault, chunk, exchange, frames, since};
 
 /// What a provider says is lost of a bucket.
 async fn lost(client: &Client, session: &ClientSession, bucket: &Bucket) -> Vec<ChunkId> {
-    let body = frames(&[Frame::Hello { formats: vec![0], salt: [3; 16] }, since(None)]);
+    let body = frames(&[
+        Frame::Hello { formats: vec![strongroom_wire::format::FORMAT], salt: [3; 16] },
+        since(None),
+    ]);
     let reply = client.call(session, "POST", &bucket.path("/frames"), body).await.expect(200);
     let frames = decode_all(&reply.body).unwrap();
     let lost = |frame| if let Frame::Lost(ids) = frame { ids } else { Vec::new() };

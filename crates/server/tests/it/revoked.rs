@@ -20,7 +20,7 @@ async fn a_started_upload_and_an_open_session_end_with_the_next_request() {
     let owners = bucket.found(&client, &vault).await;
     let rights = Actions::of(&[Action::Pull, Action::Append, Action::Write]);
     let (mut bob, chain, enrolment) = bucket.grant(rights);
-    let hello = Frame::Hello { formats: vec![0], salt: [1; 16] };
+    let hello = Frame::Hello { formats: vec![strongroom_wire::format::FORMAT], salt: [1; 16] };
     let sent = [hello.clone(), Frame::Entries(vec![enrolment.clone()]), since(None)];
     exchange(&client, &owners, &bucket, &sent).await;
 

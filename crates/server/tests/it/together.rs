@@ -95,7 +95,7 @@ async fn put_until_stored(
 async fn is_whole(running: &Running, bucket: &Bucket, all: &[BTreeSet<EntryId>], each: usize) {
     let client = running.client().await;
     let session = bucket.session(&client).await;
-    let hello = Frame::Hello { formats: vec![0], salt: [5; 16] };
+    let hello = Frame::Hello { formats: vec![strongroom_wire::format::FORMAT], salt: [5; 16] };
     let got = exchange(&client, &session, bucket, &[hello, since(None)]).await;
     assert_eq!(got.entries.len(), 4 + WRITERS + WRITERS * each);
     let mut sum = SetSum::default();

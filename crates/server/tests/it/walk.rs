@@ -56,7 +56,7 @@ async fn whole_walk(running: &Running, client: &Client) {
 
     // A version without chunks, and what founded the bucket comes back.
     let version = bucket.author.version(500, References::NONE);
-    let hello = Frame::Hello { formats: vec![0], salt: [9; 16] };
+    let hello = Frame::Hello { formats: vec![strongroom_wire::format::FORMAT], salt: [9; 16] };
     let sent = [hello.clone(), Frame::Entries(vec![version.clone()]), since(None)];
     let got = exchange(client, &session, &bucket, &sent).await;
     let founding: Vec<_> = bucket.founding.iter().map(Entry::id).collect();

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! STORE   offset  len  field              HEAD, one slot   offset  len  field
-//!              0    8  magic "SRstore0"                         0    4  magic "SRhd"
+//!              0    8  magic "SRstore1"                         0    4  magic "SRhd"
 //!              8   32  salt, random                             4    4  zero
 //!             40    8  check of 0..40                           8    8  file number
 //!                                                              16    8  end in that file, bytes
@@ -21,7 +21,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::StoreError;
 
-const STORE_MAGIC: [u8; 8] = *b"SRstore0";
+const STORE_MAGIC: [u8; 8] = *b"SRstore1";
 const STORE_LEN: usize = 48;
 const HEAD_MAGIC: [u8; 8] = *b"SRhd\0\0\0\0";
 const HEAD_LEN: usize = 40;

@@ -114,8 +114,8 @@ fn make_store_vectors() {
         ("store-cut", "corrupt", "the file STORE is short", |dir| {
             edit(dir, "STORE", |bytes| bytes.truncate(47));
         }),
-        ("store-newer", "foreign", "the magic names format 1", |dir| {
-            edit(dir, "STORE", |bytes| bytes[7] = b'1');
+        ("store-newer", "foreign", "the magic names format 2", |dir| {
+            edit(dir, "STORE", |bytes| bytes[7] = b'2');
         }),
         ("store-gone", "foreign", "logs without STORE are not begun anew", |dir| {
             fs::remove_file(dir.join("STORE")).unwrap();

@@ -88,7 +88,7 @@ impl OpeningRequest<'_> {
     }
 }
 
-/// `strongroom/session/0` 0x00 ‖ hash: what the provider's key signs.
+/// `strongroom/session/1` 0x00 ‖ hash: what the provider's key signs.
 fn signing_input(transcript: &[u8; 32]) -> Vec<u8> {
     [SESSION_PREFIX, transcript].concat()
 }

@@ -9,7 +9,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// Context of the session key's derivation.
-const CONTEXT: &str = "strongroom 0 session";
+const CONTEXT: &str = "strongroom 1 session";
 
 /// HMAC-SHA-256, keyed. The two key blocks are hashed once, here; a MAC starts from a copy of that
 /// state, which halves the cost of a small request. Wipes itself; prints nothing.

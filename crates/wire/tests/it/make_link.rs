@@ -40,26 +40,26 @@ fn make_link_records() {
         .case("with a password", "ok", "its salt and cost", &dear.encode())
         .case("a drop", "ok", "the entry that made it", &drop.encode())
         .case("half an entry", "limit", "16 bytes are no entry's id", &{
-            list(&[uint(0), vec![NULL], list(&chain_of(1)), blob(&[6; 16])])
+            list(&[uint(1), vec![NULL], list(&chain_of(1)), blob(&[6; 16])])
         })
         .case("no word of a drop", "limit", "four fields are due", &{
-            list(&[uint(0), vec![NULL], list(&chain_of(1))])
+            list(&[uint(1), vec![NULL], list(&chain_of(1))])
         })
         .case("another format", "unknown", "format 9", &with(9, vec![NULL], &chain_of(1)))
-        .case("no chain", "limit", "nobody could use it", &with(0, vec![NULL], &[]))
-        .case("nine capabilities", "limit", "at most eight", &with(0, vec![NULL], &chain_of(9)))
+        .case("no chain", "limit", "nobody could use it", &with(1, vec![NULL], &[]))
+        .case("nine capabilities", "limit", "at most eight", &with(1, vec![NULL], &chain_of(9)))
         .case("no capability", "capability", "bytes that are none", &{
-            with(0, vec![NULL], &[blob(&[1; 40])])
+            with(1, vec![NULL], &[blob(&[1; 40])])
         })
         .case("a large capability", "limit", "2,049 bytes", &{
-            with(0, vec![NULL], &[blob(&[1; 2_049])])
+            with(1, vec![NULL], &[blob(&[1; 2_049])])
         })
-        .case("short salt", "limit", "15 bytes", &with(0, salted(15, &[1, 2, 3]), &chain_of(1)))
+        .case("short salt", "limit", "15 bytes", &with(1, salted(15, &[1, 2, 3]), &chain_of(1)))
         .case("two numbers", "limit", "three make a cost", &{
-            with(0, salted(16, &[1, 2]), &chain_of(1))
+            with(1, salted(16, &[1, 2]), &chain_of(1))
         })
         .case("wide number", "limit", "more than 32 bits of memory", &{
-            with(0, salted(16, &[1 << 32, 2, 3]), &chain_of(1))
+            with(1, salted(16, &[1 << 32, 2, 3]), &chain_of(1))
         })
         .case("cut", "cut", "the last byte is missing", &bytes[..bytes.len() - 1])
         .case("trailing", "trailing", "a byte too many", &[&bytes[..], &[0]].concat())

@@ -243,7 +243,7 @@ fn an_answer_with_a_useless_key_is_refused_even_if_the_provider_signs_it() {
     w.array(5).bytes(signed.base()).bytes(signed.signature()).bytes(&exchange.sent.body);
     w.bytes(&answered).bytes(&exchange.client_exporter);
     let transcript = blake3::hash(&w.into_bytes());
-    let input = [b"strongroom/session/0\0", &transcript.as_bytes()[..]].concat();
+    let input = [b"strongroom/session/1\0", &transcript.as_bytes()[..]].concat();
     let mut w = strongroom_wire::cbor::Writer::new();
     w.array(4).bytes(&[9; 16]).bytes(&[0; 32]).uint(NOW).bytes(&signer(PROVIDER)(&input));
     let finished = exchange.finish(public(PROVIDER), &w.into_bytes());
