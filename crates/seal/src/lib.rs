@@ -15,11 +15,14 @@
 
 pub mod aead;
 pub mod agree;
+pub mod blind;
 pub mod cost;
 mod derive;
 pub mod epoch;
 pub mod identity;
 pub mod invitation;
+pub mod jcs;
+pub mod jwe;
 pub mod kem;
 pub mod keys;
 pub mod keystore;

@@ -286,3 +286,29 @@ pub const LINK_LEN: usize = 82;
 
 /// UTF-8 bytes of what a link is called among members.
 pub const LINK_LABEL_LEN_MAX: usize = 255;
+
+/// Bytes of a JWE as JSON, and of the document of an Encrypted Data Vault around it: 10 MiB, which
+/// is what servers take.
+pub const JWE_LEN_MAX: usize = 10 * 1_048_576;
+
+/// Bytes of plaintext in one JWE: what fits as base64url into the above with a few recipients.
+pub const JWE_PLAIN_LEN_MAX: usize = 7 * 1_048_576;
+
+/// Recipients of one JWE; each takes about 512 bytes in every document and every chunk.
+pub const JWE_RECIPIENTS_MAX: usize = 1_024;
+
+/// Characters of a JWE's protected header, as base64url. Ours have at most about 500.
+pub const JWE_PROTECTED_LEN_MAX: usize = 8_192;
+
+/// Bytes of the id of a key that a JWE is sealed to. A did:key with its fragment has 106.
+pub const JWE_KEY_ID_LEN_MAX: usize = 512;
+
+/// Attributes of one document that an Encrypted Data Vault's index has. Above it, two long arrays
+/// under one compound index would multiply.
+pub const BLIND_ATTRIBUTES_MAX: usize = 4_096;
+
+/// Attributes one index is over.
+pub const BLIND_INDEX_PARTS_MAX: usize = 8;
+
+/// UTF-8 bytes of the name of an attribute.
+pub const BLIND_NAME_LEN_MAX: usize = 512;

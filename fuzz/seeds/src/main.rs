@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Golden files by their decoder: which target reads them, and which first byte it wants.
-const READERS: [(&str, &str, Option<u8>); 84] = [
+const READERS: [(&str, &str, Option<u8>); 86] = [
     ("header", "header", None),
     ("entry", "entry", None),
     ("clear genesis", "clear", Some(0)),
@@ -96,6 +96,8 @@ const READERS: [(&str, &str, Option<u8>); 84] = [
     ("closed document", "own_forms", Some(20)),
     ("settled document", "own_forms", Some(21)),
     ("link document", "own_forms", Some(22)),
+    ("jwe", "jwe", Some(0)),
+    ("jwe", "jwe", Some(1)),
 ];
 
 /// Larger cases only slow a fuzzer down.
@@ -133,6 +135,9 @@ fn input(case: &Value) -> Option<Vec<u8>> {
             text("signature"),
         ];
         return Some(lines.join("\n").into_bytes());
+    }
+    if case["jwe"].is_object() {
+        return Some(case["jwe"].to_string().into_bytes());
     }
     let typed = case["typed"].as_str().map(|typed| typed.as_bytes().to_vec());
     let fields = ["hex", "file", "row", "sealed", "slot", "wrap", "record", "text"];

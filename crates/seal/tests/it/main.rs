@@ -6,8 +6,10 @@ mod golden;
 
 mod arbitrary;
 mod content;
+mod edv;
 mod independent;
 mod make_content;
+mod make_jwe;
 mod make_keys;
 mod make_link;
 mod make_part;
