@@ -1,9 +1,11 @@
 //! Fuzzes what a provider of Encrypted Data Vaults answers with: an envelope (first byte 0), one
-//! that is opened (1), canonical JSON (2), and attributes that are blinded (3).
+//! that is opened (1), canonical JSON (2), attributes that are blinded (3), and what an envelope
+//! held (4).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use strongroom_seal::blind::{BlindKey, Index};
+use strongroom_seal::edv::{self, Place};
 use strongroom_seal::jcs;
 use strongroom_seal::jwe::{AgreementKey, Jwe, Profile};
 
@@ -32,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
             let again = serde_json::from_str(&text).unwrap();
             assert_eq!(jcs::to_string(&again), text);
         }
-        _ => {
+        3 => {
             let Ok(value) = serde_json::from_slice(body) else { return };
             let indexes = [
                 Index::new(&["content.a"], true).unwrap(),
@@ -41,6 +43,18 @@ fuzz_target!(|data: &[u8]| {
             let key = BlindKey::from_secret_bytes(&[9; 32]);
             if let Ok(found) = key.attributes(&indexes, &value) {
                 assert!(found.is_sorted());
+            }
+        }
+        _ => {
+            let vault = "https://edv.example/edvs/z19uMCiPNET4YbcPpBcab5mEE";
+            let document = "z19pjAGaCdp2EkKzUcvdSf9wG";
+            let place = Place { vault, document, sequence: 3 };
+            if let Ok(read) = edv::read(body, &place) {
+                // Without its proof it is a document of other programs.
+                let plain = edv::write_plain(&read.body);
+                let again = edv::read(&plain, &place).unwrap();
+                assert!(again.proof.is_none());
+                assert_eq!(again.body.content, read.body.content);
             }
         }
     }

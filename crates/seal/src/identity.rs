@@ -122,10 +122,13 @@ signing_roles! {
     DropSigningKey;
     /// A throw-away key, for sessions before there is any other.
     SessionSigningKey;
+    /// The controller of one Encrypted Data Vault, a did:key. It signs requests and delegations,
+    /// whose form is that protocol's, and documents, which start with a prefix of ours.
+    EdvSigningKey;
 }
 random_roles! {
     DeviceSigningKey BucketRootKey MemberSigningKey InviteSigningKey VaultSigningKey
-    SessionSigningKey
+    SessionSigningKey EdvSigningKey
 }
 
 impl AuthorSigningKey {

@@ -18,6 +18,7 @@ pub mod agree;
 pub mod blind;
 pub mod cost;
 mod derive;
+pub mod edv;
 pub mod epoch;
 pub mod identity;
 pub mod invitation;

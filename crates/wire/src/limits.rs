@@ -312,3 +312,7 @@ pub const BLIND_INDEX_PARTS_MAX: usize = 8;
 
 /// UTF-8 bytes of the name of an attribute.
 pub const BLIND_NAME_LEN_MAX: usize = 512;
+
+/// Chunks of one stream of an Encrypted Data Vault whose digests one document lists: 5.7 MB of
+/// text, for 128 GiB in chunks of 1 MiB.
+pub const EDV_STREAM_CHUNKS_MAX: usize = 131_072;

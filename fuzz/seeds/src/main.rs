@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Golden files by their decoder: which target reads them, and which first byte it wants.
-const READERS: [(&str, &str, Option<u8>); 86] = [
+const READERS: [(&str, &str, Option<u8>); 87] = [
     ("header", "header", None),
     ("entry", "entry", None),
     ("clear genesis", "clear", Some(0)),
@@ -98,6 +98,7 @@ const READERS: [(&str, &str, Option<u8>); 86] = [
     ("link document", "own_forms", Some(22)),
     ("jwe", "jwe", Some(0)),
     ("jwe", "jwe", Some(1)),
+    ("edv document", "jwe", Some(4)),
 ];
 
 /// Larger cases only slow a fuzzer down.
@@ -138,6 +139,9 @@ fn input(case: &Value) -> Option<Vec<u8>> {
     }
     if case["jwe"].is_object() {
         return Some(case["jwe"].to_string().into_bytes());
+    }
+    if let Some(plain) = case["plain"].as_str() {
+        return Some(plain.as_bytes().to_vec());
     }
     let typed = case["typed"].as_str().map(|typed| typed.as_bytes().to_vec());
     let fields = ["hex", "file", "row", "sealed", "slot", "wrap", "record", "text"];

@@ -41,6 +41,7 @@ mod body;
 mod calls;
 mod connection;
 mod description;
+mod edv;
 mod error;
 mod fetch;
 mod links;
@@ -55,6 +56,7 @@ mod traffic;
 mod url;
 
 pub use description::Provider;
+pub use edv::{EdvAnswer, EdvCall, EdvRemote};
 pub use error::{ProblemReport, RemoteError};
 pub use fetch::{FetchError, WebUrl, fetch};
 pub use runtime::Runtime;

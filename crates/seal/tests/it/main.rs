@@ -9,6 +9,7 @@ mod content;
 mod edv;
 mod independent;
 mod make_content;
+mod make_edv_document;
 mod make_jwe;
 mod make_keys;
 mod make_link;
