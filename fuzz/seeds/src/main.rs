@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Golden files by their decoder: which target reads them, and which first byte it wants.
-const READERS: [(&str, &str, Option<u8>); 87] = [
+const READERS: [(&str, &str, Option<u8>); 90] = [
     ("header", "header", None),
     ("entry", "entry", None),
     ("clear genesis", "clear", Some(0)),
@@ -99,6 +99,9 @@ const READERS: [(&str, &str, Option<u8>); 87] = [
     ("jwe", "jwe", Some(0)),
     ("jwe", "jwe", Some(1)),
     ("edv document", "jwe", Some(4)),
+    ("zcap", "zcap", None),
+    ("zcap chain", "zcap", None),
+    ("edv request", "edv_request", None),
 ];
 
 /// Larger cases only slow a fuzzer down.
@@ -142,6 +145,14 @@ fn input(case: &Value) -> Option<Vec<u8>> {
     }
     if let Some(plain) = case["plain"].as_str() {
         return Some(plain.as_bytes().to_vec());
+    }
+    if let Some(headers) = case["headers"].as_object() {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let names = ["host", "content-type", "digest", "authorization", "capability-invocation"];
+        let mut lines = vec![text(&case["method"]), text(&case["target"])];
+        lines.extend(names.map(|name| headers.get(name).map(text).unwrap_or_default()));
+        lines.push(text(&case["body"]));
+        return Some(lines.join("\n").into_bytes());
     }
     let typed = case["typed"].as_str().map(|typed| typed.as_bytes().to_vec());
     let fields = ["hex", "file", "row", "sealed", "slot", "wrap", "record", "text"];

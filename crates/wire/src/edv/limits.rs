@@ -49,11 +49,11 @@ pub const ACTIONS_MAX: usize = 16;
 /// UTF-8 bytes of a zcap's `referenceId`.
 pub const REFERENCE_LEN_MAX: usize = 256;
 
-/// Quads that are brought into canonical form. A chain of ten has about 250.
+/// Quads that are brought into canonical form. A chain of ten has 193.
 pub const QUADS_MAX: usize = 1_024;
 
-/// Work of one labelling: looked-at quads and members of tried orders.
-pub const CANON_WORK_MAX: usize = 65_536;
+/// Work of one labelling: looked-at quads and members of tried orders. A chain of ten takes 243.
+pub const CANON_WORK_MAX: usize = 4_096;
 
 /// How deep one labelling goes from node to node. Above it, the stack would overflow.
 pub const CANON_DEPTH_MAX: usize = 96;

@@ -4,7 +4,8 @@
 //!
 //! This is a second tier beside ours: it has its own scheme of authorization (capabilities as
 //! JSON, proofs over RDF) and its own objects. Only the attenuation walk ([`crate::walk`]) and the
-//! check of signatures are shared. Bytes and rules: docs/spec/edv.md. Golden files: vectors/edv/.
+//! check of signatures are shared. Bytes and rules: docs/spec/edv.md. Golden files: vectors/edv/,
+//! vectors/zcap/, vectors/canon/.
 //!
 //! A request goes [`signature::verify`] → [`invocation::Invocation::authorize`] → look whether one
 //! of [`invocation::Authorized::delegations`] was revoked. One step gives what the next needs.

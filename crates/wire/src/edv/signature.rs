@@ -330,9 +330,10 @@ impl Outgoing<'_> {
         let line = RequestLine { method: self.method, target };
         let base = signing_string(&names, &key_id, (&created, &expires), &line, value)?;
         let signature = Base64::encode_string(&sign(base.as_bytes()));
+        let names = names.join(" ");
         let authorization = format!(
-            r#"Signature keyId="{key_id}",headers="{}",signature="{signature}",created="{created}",expires="{expires}""#,
-            names.join(" ")
+            "Signature keyId=\"{key_id}\",headers=\"{names}\",signature=\"{signature}\",\
+             created=\"{created}\",expires=\"{expires}\""
         );
         let (host, capability_invocation) = (host.to_owned(), invocation.clone());
         Some(SignedHeaders { host, capability_invocation, body, authorization })

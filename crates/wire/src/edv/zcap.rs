@@ -357,6 +357,8 @@ fn read_chain(json: &Json<'_>) -> Result<(Vec<String>, Option<Box<Zcap>>), ZcapE
     let (mut ids, mut parent) = (Vec::with_capacity(items.len()), None);
     for (at, item) in items.iter().enumerate() {
         if at + 1 == items.len() && at > 0 {
+            // A name alone would leave its parent to be fetched from somewhere.
+            item.members().ok_or(ZcapError::Chain)?;
             let zcap = Zcap::read(item)?;
             ids.push(zcap.id.clone());
             parent = Some(Box::new(zcap));

@@ -13,6 +13,7 @@ mod chains;
 mod control;
 mod control_world;
 mod drops;
+mod edv;
 mod edv_json;
 mod entry;
 mod frame;
