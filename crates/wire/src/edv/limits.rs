@@ -67,3 +67,40 @@ pub const JSON_DEPTH_MAX: usize = 48;
 /// Values in JSON that is read here (members, items, texts, numbers). Above it, small values would
 /// take many times their bytes in memory.
 pub const JSON_VALUES_MAX: usize = 262_144;
+
+/// The greatest sequence: 2^53 - 2. Above it, a client cannot count on.
+pub const SEQUENCE_MAX: u64 = (1 << 53) - 2;
+
+/// Bytes of a document as JSON. Above it a provider would hold too much for one request.
+pub const DOCUMENT_LEN_MAX: usize = 10 << 20;
+
+/// Bytes of a chunk as JSON. A client's chunk of 1 MiB of plaintext takes 1,398,797.
+pub const CHUNK_LEN_MAX: usize = 10 << 20;
+
+/// Bytes of a configuration as JSON: three long names, and a list of networks.
+pub const CONFIG_LEN_MAX: usize = 65_536;
+
+/// Bytes of an index entry that comes alone.
+pub const INDEX_ENTRY_LEN_MAX: usize = 2 << 20;
+
+/// Bytes of a query.
+pub const QUERY_LEN_MAX: usize = 262_144;
+
+/// Networks in a list of those from which a vault takes requests.
+pub const IP_ALLOW_LIST_MAX: usize = 256;
+
+/// Bytes of a blinded name or value. Clients send 43.
+pub const ATTRIBUTE_LEN_MAX: usize = 1_024;
+
+/// Attributes of one document, over all keys. Each takes two rows of a provider's; above it one
+/// commit would hold up the others for too long.
+pub const ATTRIBUTES_MAX: usize = 8_192;
+
+/// Keys one document is indexed under.
+pub const INDEXED_MAX: usize = 64;
+
+/// Names, or pairs of name and value, in one query. Each is looked up for each candidate.
+pub const QUERY_TERMS_MAX: usize = 1_024;
+
+/// Documents that a query may limit its answer to, and vaults or changes in one answer.
+pub const QUERY_LIMIT_MAX: usize = 1_000;

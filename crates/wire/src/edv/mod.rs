@@ -14,14 +14,14 @@ pub mod canon;
 pub mod chain;
 mod denied;
 mod gzip;
+pub mod ids;
 pub mod invocation;
 pub mod json;
 pub mod limits;
+pub mod model;
 mod params;
 pub mod quads;
 pub mod revocation;
 pub mod signature;
 pub mod time;
 pub mod zcap;
-
-pub use denied::Denied;
