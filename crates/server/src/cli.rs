@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use crate::ServeError;
-use crate::config::{Config, SignUpPolicy, TlsFiles, Tuning};
+use crate::config::{Config, EdvConfig, EdvPolicy, SignUpPolicy, TlsFiles, Tuning};
 use crate::serve::{Ready, serve};
 
 /// Serves a blind provider.
@@ -40,6 +40,19 @@ pub struct ServeArgs {
     /// Vaults one network address may open in an hour
     #[arg(long, value_name = "N", default_value_t = Tuning::default().sign_ups_per_hour)]
     pub signups_per_hour: u32,
+    /// Who may open a vault of the EDV protocol, under /edvs. Those that are there stay
+    #[arg(long, value_enum, default_value_t = EdvArg::Closed)]
+    pub edv: EdvArg,
+    /// The origin that EDV vault ids begin with, where it is not the first --origin: clients must
+    /// address the provider by it
+    #[arg(long, value_name = "URL", value_parser = parse_origin)]
+    pub edv_base: Option<String>,
+    /// File with the controllers (DIDs) who may open EDV vaults, one a line
+    #[arg(long, value_name = "F", required_if_eq("edv", "listed"))]
+    pub edv_controllers_file: Option<PathBuf>,
+    /// File with tokens for opening EDV vaults, one a line; sent as the header strongroom-token
+    #[arg(long, value_name = "F", required_if_eq("edv", "token"))]
+    pub edv_token_file: Option<PathBuf>,
     /// When ready, print one line of JSON with the URL and the provider's key
     #[arg(long)]
     pub json: bool,
@@ -56,13 +69,40 @@ pub enum SignUpArg {
     Closed,
 }
 
+/// Who may open a vault of the EDV protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum EdvArg {
+    /// Nobody new
+    Closed,
+    /// Everyone
+    Open,
+    /// The controllers of a file
+    Listed,
+    /// Who knows a token
+    Token,
+}
+
 impl ServeArgs {
     /// The configuration these arguments describe.
     pub fn config(&self) -> Result<Config, ServeError> {
         let sign_up = match self.signup {
             SignUpArg::Open => SignUpPolicy::Open,
             SignUpArg::Closed => SignUpPolicy::Closed,
-            SignUpArg::Token => SignUpPolicy::Token(self.read_tokens()?),
+            SignUpArg::Token => SignUpPolicy::Token(lines_of(
+                self.signup_token_file.as_ref(),
+                "--signup-token-file",
+            )?),
+        };
+        let policy = match self.edv {
+            EdvArg::Closed => EdvPolicy::Closed,
+            EdvArg::Open => EdvPolicy::Open,
+            EdvArg::Listed => EdvPolicy::Listed(lines_of(
+                self.edv_controllers_file.as_ref(),
+                "--edv-controllers-file",
+            )?),
+            EdvArg::Token => {
+                EdvPolicy::Token(lines_of(self.edv_token_file.as_ref(), "--edv-token-file")?)
+            }
         };
         let tls = self.tls_cert.clone().zip(self.tls_key.clone());
         Ok(Config {
@@ -72,21 +112,9 @@ impl ServeArgs {
             origins: self.origin.clone(),
             quota_bytes: self.quota,
             sign_up,
+            edv: EdvConfig { base: self.edv_base.clone(), policy },
             tuning: Tuning { sign_ups_per_hour: self.signups_per_hour, ..Tuning::default() },
         })
-    }
-
-    fn read_tokens(&self) -> Result<Vec<String>, ServeError> {
-        let path = self.signup_token_file.as_deref();
-        let path = path.ok_or_else(|| ServeError::Tokens("give --signup-token-file".into()))?;
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ServeError::Tokens(format!("{}: {error}", path.display())))?;
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let tokens: Vec<String> = lines.map(str::to_owned).collect();
-        if tokens.is_empty() {
-            return Err(ServeError::Tokens(format!("{}: no token in it", path.display())));
-        }
-        Ok(tokens)
     }
 
     /// Serves until SIGTERM or SIGINT.
@@ -94,6 +122,19 @@ impl ServeArgs {
         let json = self.json;
         serve(self.config()?, move |ready| announce(&ready, json)).await
     }
+}
+
+/// The lines of a file with tokens or names; `flag` names the argument that says which.
+fn lines_of(path: Option<&PathBuf>, flag: &str) -> Result<Vec<String>, ServeError> {
+    let path = path.ok_or_else(|| ServeError::Tokens(format!("give {flag}")))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ServeError::Tokens(format!("{}: {error}", path.display())))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines: Vec<String> = lines.map(str::to_owned).collect();
+    if lines.is_empty() {
+        return Err(ServeError::Tokens(format!("{}: nothing in it", path.display())));
+    }
+    Ok(lines)
 }
 
 /// The one line on standard output.

@@ -21,8 +21,46 @@ pub struct Config {
     pub quota_bytes: u64,
     /// Who may open a vault.
     pub sign_up: SignUpPolicy,
+    /// Vaults of the EDV protocol.
+    pub edv: EdvConfig,
     /// Limits that few change.
     pub tuning: Tuning,
+}
+
+/// Vaults of the EDV protocol, under `/edvs`.
+#[derive(Debug, Clone, Default)]
+pub struct EdvConfig {
+    /// The origin that vault ids begin with; `None`: the first of [`Config::origins`], or else the
+    /// address listened on.
+    pub base: Option<String>,
+    /// Who may open a vault. Those that are there are served in any case.
+    pub policy: EdvPolicy,
+}
+
+/// Who may open a vault of the EDV protocol.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum EdvPolicy {
+    /// Nobody new.
+    #[default]
+    Closed,
+    /// Everyone, under the rate limit.
+    Open,
+    /// These controllers (DIDs).
+    Listed(Vec<String>),
+    /// Who sends one of these tokens.
+    Token(Vec<String>),
+}
+
+// Tokens are secrets: they must not get into a log by way of `{config:?}`.
+impl std::fmt::Debug for EdvPolicy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::Listed(_) => "listed",
+            Self::Token(_) => "token",
+        })
+    }
 }
 
 /// Paths of a certificate chain and its key.
@@ -83,6 +121,8 @@ pub struct Tuning {
     pub body_rate_min: u64,
     /// Sign-ups an hour from one network address.
     pub sign_ups_per_hour: u32,
+    /// EDV vaults an hour opened from one network address, where everyone may.
+    pub edv_creations_per_hour: u32,
     /// Session openings a minute from one network address.
     pub session_opens_per_minute: u32,
     /// Reads of recovery records an hour from one network address.
@@ -119,6 +159,7 @@ impl Default for Tuning {
             body_grace: Duration::from_secs(10),
             body_rate_min: 16 << 10,
             sign_ups_per_hour: 10,
+            edv_creations_per_hour: 600,
             session_opens_per_minute: 6_000,
             record_reads_per_hour: 60,
             record_reads_per_hour_each: 10,
@@ -144,6 +185,7 @@ impl Config {
             origins: Vec::new(),
             quota_bytes: 0,
             sign_up: SignUpPolicy::Open,
+            edv: EdvConfig::default(),
             tuning: Tuning::default(),
         }
     }

@@ -44,8 +44,8 @@ pub enum ServeError {
     /// The store does not open.
     #[error("{0}")]
     Store(#[from] strongroom_store::StoreError),
-    /// The file of sign-up tokens cannot be used.
-    #[error("the file of sign-up tokens cannot be used: {0}")]
+    /// A file of tokens or controllers cannot be used.
+    #[error("the file of those who may open vaults cannot be used: {0}")]
     Tokens(String),
     /// No randomness, no keys.
     #[error("the system gives no randomness: see getrandom(2)")]

@@ -23,6 +23,7 @@ mod buckets;
 pub mod cli;
 mod config;
 pub mod decoders;
+mod edv;
 mod error;
 mod gate;
 mod held;
@@ -41,7 +42,7 @@ mod sessions;
 mod store;
 mod tls;
 
-pub use config::{Config, SignUpPolicy, TlsFiles, Tuning};
+pub use config::{Config, EdvConfig, EdvPolicy, SignUpPolicy, TlsFiles, Tuning};
 pub use error::ServeError;
 pub use identity::Identity;
 pub use listener::Peer;

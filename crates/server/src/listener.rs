@@ -20,7 +20,8 @@ use http::{HeaderValue, Request, StatusCode};
 use hyper::body::{Body as _, Frame, Incoming};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use strongroom_wire::limits::{REQUEST_BODY_LEN_MAX, REQUEST_HEAD_LEN_MAX};
+use strongroom_wire::edv::limits::DOCUMENT_LEN_MAX;
+use strongroom_wire::limits::REQUEST_HEAD_LEN_MAX;
 use strongroom_wire::problem::Problem;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -53,6 +54,8 @@ const MOVED_MIN: u64 = 4_096;
 const IDLE_UNDER_PRESSURE: Duration = Duration::from_secs(1);
 /// Seconds for a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// Bytes read past of a refused body: the largest any request may have, and some.
+const DRAIN_LEN_MAX: usize = DOCUMENT_LEN_MAX + (1 << 20);
 /// Seconds spent on reading past a refused body.
 const DRAIN: Duration = Duration::from_secs(5);
 /// Files and sockets the store and the system need beside connections.
@@ -284,7 +287,7 @@ async fn answer(
 /// Reads past what is left of a refused request's body, within limits. Without this the connection
 /// would be reset while the peer still sends, and the peer might never see why it was refused.
 async fn drain(incoming: &Mutex<Incoming>) {
-    let mut left = REQUEST_BODY_LEN_MAX;
+    let mut left = DRAIN_LEN_MAX;
     let all = async {
         loop {
             let next = std::future::poll_fn(|context| {

@@ -102,6 +102,15 @@ metrics! {
     chunks_sent: counter, "strongroom_chunks_sent_total", "Chunks given out.";
     chunks_collected: counter, "strongroom_chunks_collected_total",
         "Chunks dropped because nothing referred to them.";
+    edv_vaults: counter, "strongroom_edv_vaults_opened_total", "EDV vaults opened.";
+    edv_documents_stored: counter, "strongroom_edv_documents_stored_total",
+        "EDV documents stored, indexed anew or deleted.";
+    edv_documents_sent: counter, "strongroom_edv_documents_sent_total",
+        "EDV documents given out.";
+    edv_chunks_stored: counter, "strongroom_edv_chunks_stored_total", "EDV chunks stored.";
+    edv_queries: counter, "strongroom_edv_queries_total", "EDV queries answered.";
+    edv_denied: counter, "strongroom_edv_denied_total",
+        "EDV requests without a valid signature or capability.";
     records_read: counter, "strongroom_records_read_total", "Recovery records given out.";
     bytes_in: counter, "strongroom_received_bytes_total", "Bytes received.";
     bytes_out: counter, "strongroom_sent_bytes_total", "Bytes sent.";

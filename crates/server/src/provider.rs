@@ -18,6 +18,7 @@ use crate::ServeError;
 use crate::body::Rooms;
 use crate::buckets::Buckets;
 use crate::config::Config;
+use crate::edv::Edv;
 use crate::identity::Identity;
 use crate::metrics::Metrics;
 use crate::pairings::Pairings;
@@ -77,6 +78,8 @@ pub struct Inner {
     /// How often the key of a vault was changed: what was verified before is verified again.
     pub(crate) vault_keys_changed: std::sync::atomic::AtomicU64,
     pub(crate) link_reads: Rate<IpAddr>,
+    /// Vaults of the EDV protocol.
+    pub(crate) edv: Edv,
     /// Vault rows and records are changed one at a time.
     pub(crate) vault_rows: tokio::sync::Mutex<()>,
     /// Links and their uses are counted one at a time.
@@ -128,6 +131,7 @@ impl Provider {
             pairings_missed: per_hour(tuning.pairing_misses_per_hour),
             vault_keys_changed: std::sync::atomic::AtomicU64::new(0),
             link_reads: per_hour(tuning.link_reads_per_hour),
+            edv: Edv::new(&config),
             vault_rows: tokio::sync::Mutex::new(()),
             link_rows: tokio::sync::Mutex::new(()),
             started: now_secs(),
@@ -151,7 +155,8 @@ impl Provider {
 
     /// Where it listens, and the names of its certificate: by these clients may address it, where
     /// no origin was configured.
-    pub(crate) fn listens_on(&self, address: SocketAddr, names: Vec<String>) {
+    pub(crate) fn listens_on(&self, address: SocketAddr, names: Vec<String>, url: &str) {
+        self.edv.is_reached_at(url);
         let mut origins = Origins::default();
         origins.exact.extend(self.config.origins.iter().cloned());
         if address.ip().is_loopback() {
@@ -179,6 +184,7 @@ impl Provider {
             Ok(count) => tracing::info!(count, "removed chunks that lost their owner in a crash"),
             Err(_) => tracing::warn!("could not look for lost chunks"),
         }
+        crate::edv::keep_house(&self).await;
         loop {
             tokio::time::sleep(self.config.tuning.sweep_every).await;
             match self.buckets.sweep(self.config.tuning.orphan_age).await {
@@ -186,6 +192,7 @@ impl Provider {
                 Ok(count) => tracing::info!(count, "collected chunks nothing refers to"),
                 Err(_) => tracing::warn!("could not collect orphaned chunks"),
             }
+            crate::edv::keep_house(&self).await;
             match crate::links::forget_ended(&self, now_secs()).await {
                 Ok(0) => {}
                 Ok(count) => tracing::info!(count, "forgot rows of links that ended"),

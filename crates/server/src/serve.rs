@@ -90,7 +90,7 @@ pub async fn serve_wrapped(
     if beyond && config.origins.is_empty() && names.is_empty() {
         return Err(ServeError::NoOrigin);
     }
-    provider.listens_on(address, names);
+    provider.listens_on(address, names, &url);
     let identity = &provider.identity;
     ready(Ready {
         url,
@@ -113,7 +113,8 @@ impl Provider {
     /// Tells a provider that somebody else listens for it by which origins clients address it: its
     /// configured ones, and loopback's names with this port.
     pub fn is_reached_at(&self, address: SocketAddr) {
-        self.listens_on(address, Vec::new());
+        let url = crate::edv::origin_of(address, self.config.tls.is_some());
+        self.listens_on(address, Vec::new(), &url);
     }
 }
 

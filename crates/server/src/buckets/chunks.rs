@@ -206,10 +206,7 @@ impl Buckets {
     }
 
     /// Deletes those of these blobs that no bucket owns.
-    pub(super) async fn delete_unowned(
-        self: &Arc<Self>,
-        blobs: Vec<BlobId>,
-    ) -> Result<u64, Refusal> {
+    pub async fn delete_unowned(self: &Arc<Self>, blobs: Vec<BlobId>) -> Result<u64, Refusal> {
         let _gate = self.blob_gate.write().await;
         let this = self.clone();
         offload(move || {

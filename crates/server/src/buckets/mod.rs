@@ -45,6 +45,11 @@ pub struct VaultUse {
 }
 
 impl VaultUse {
+    /// `used` bytes of a quota; 0: there is none.
+    pub fn new(used: u64, quota: u64) -> Self {
+        Self { used: AtomicU64::new(used), quota }
+    }
+
     /// Bytes in use or about to be.
     pub fn used_bytes(&self) -> u64 {
         self.used.load(Ordering::Acquire)
@@ -62,7 +67,8 @@ impl VaultUse {
         }
     }
 
-    fn release(&self, bytes: u64) {
+    /// Gives back bytes that are in use no longer.
+    pub fn release(&self, bytes: u64) {
         let _ = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
             Some(used.saturating_sub(bytes))
         });
@@ -78,7 +84,7 @@ pub struct Reserved {
 
 impl Reserved {
     /// Makes it exactly this many bytes, or says that they are not to be had.
-    fn resize(&mut self, bytes: u64) -> Result<(), Refusal> {
+    pub fn resize(&mut self, bytes: u64) -> Result<(), Refusal> {
         if let Some(more) = bytes.checked_sub(self.bytes) {
             let mut more = self.vault.reserve(more)?;
             self.bytes += std::mem::take(&mut more.bytes);
@@ -90,7 +96,7 @@ impl Reserved {
     }
 
     /// The bytes are in use now.
-    fn used(mut self) {
+    pub fn used(mut self) {
         self.bytes = 0;
     }
 }
@@ -429,6 +435,11 @@ impl Buckets {
         }
     }
 
+    /// Held from writing a blob to the durable row of its owner.
+    pub async fn blob_gate(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.blob_gate.read().await
+    }
+
     fn lock_held(&self) -> MutexGuard<'_, HashMap<BucketId, Arc<Bucket>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -518,7 +529,7 @@ impl Buckets {
             return Ok(there);
         }
         let used = self.holdings(vault)?.iter().map(|(_, meta)| meta.used_bytes()).sum();
-        let fresh = Arc::new(VaultUse { used: AtomicU64::new(used), quota: self.quota });
+        let fresh = Arc::new(VaultUse::new(used, self.quota));
         vaults.retain(|_, vault| vault.strong_count() > 0);
         vaults.insert(vault, Arc::downgrade(&fresh));
         Ok(fresh)

@@ -55,6 +55,7 @@ pub fn router(provider: Provider) -> Router {
         .route("/records/{record}", put(records::put))
         .route("/records/{record}/read", post(records::read))
         .route("/pairings/{pairing}/{side}/{number}", put(pairings::put).get(pairings::read))
+        .merge(crate::edv::routes::router(provider.clone()))
         .fallback(any(async || Refusal::from(Problem::NotFound)))
         .method_not_allowed_fallback(async || Refusal::from(Problem::Method))
         .with_state(provider)

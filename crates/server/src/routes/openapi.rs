@@ -3,10 +3,11 @@
 
 use std::sync::OnceLock;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use strongroom_wire::problem::Problem;
 use utoipa::OpenApi as _;
 
+use crate::edv::{Kind, routes as edv};
 use crate::refusal::Member;
 
 #[derive(utoipa::OpenApi)]
@@ -46,6 +47,24 @@ use crate::refusal::Member;
         super::records::read,
         super::pairings::put,
         super::pairings::read,
+        edv::vaults::create,
+        edv::vaults::find,
+        edv::vaults::read,
+        edv::vaults::update,
+        edv::vaults::remove,
+        edv::documents::insert,
+        edv::documents::all,
+        edv::documents::read,
+        edv::documents::update,
+        edv::documents::remove,
+        edv::documents::index,
+        edv::documents::history,
+        edv::chunks::put,
+        edv::chunks::read,
+        edv::chunks::remove,
+        edv::queries::query,
+        edv::queries::among_documents,
+        edv::zcaps::revoke,
     )
 )]
 struct Api;
@@ -65,9 +84,15 @@ fn with_problems(mut api: Value) -> Value {
     let body = json!({
         "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } }
     });
+    let failure = json!({
+        "application/json": { "schema": { "$ref": "#/components/schemas/EdvFailure" } }
+    });
     let paths = api.get_mut("paths").and_then(Value::as_object_mut).into_iter();
-    let operations = paths.flat_map(Map::values_mut).filter_map(Value::as_object_mut);
-    for operation in operations.flat_map(Map::values_mut) {
+    let operations = paths.flatten().filter_map(|(path, operations)| {
+        let body = if path.starts_with("/edvs") { &failure } else { &body };
+        Some(operations.as_object_mut()?.values_mut().map(move |operation| (operation, body)))
+    });
+    for (operation, body) in operations.flatten() {
         let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) else {
             continue;
         };
@@ -84,10 +109,34 @@ fn with_problems(mut api: Value) -> Value {
     if let Some(api) = api.as_object_mut() {
         let components = api.entry("components").or_insert_with(|| json!({}));
         if let Some(components) = components.as_object_mut() {
-            components.insert("schemas".into(), json!({ "Problem": problem_schema() }));
+            let schemas = json!({ "Problem": problem_schema(), "EdvFailure": edv_schema() });
+            components.insert("schemas".into(), schemas);
         }
     }
     api
+}
+
+fn edv_schema() -> Value {
+    let names: std::collections::BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+    json!({
+        "type": "object",
+        "description": "What clients of EDV vaults are told instead of what was asked",
+        "required": ["name", "message", "details", "cause"],
+        "properties": {
+            "name": { "type": "string", "enum": names },
+            "message": { "type": "string" },
+            "details": {
+                "type": "object",
+                "required": ["httpStatusCode"],
+                "properties": { "httpStatusCode": { "type": "integer" } },
+            },
+            "cause": {
+                "type": ["object", "null"],
+                "description": "Which member of a body is wrong",
+                "properties": { "name": { "type": "string" }, "message": { "type": "string" } },
+            },
+        },
+    })
 }
 
 fn problem_schema() -> Value {

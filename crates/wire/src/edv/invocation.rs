@@ -128,6 +128,11 @@ impl Invocation {
         self.expires
     }
 
+    /// Whether a root is invoked: then no chain has to be judged.
+    pub const fn is_of_root(&self) -> bool {
+        matches!(self.invoked, Invoked::Root(_))
+    }
+
     /// Whether the invoked capability allows the request. `now` is in seconds since 1970.
     pub fn authorize(&self, expected: &Expected<'_>, now: u64) -> Result<Authorized, Denied> {
         if self.action != expected.action || self.action.len() > ACTION_LEN_MAX {

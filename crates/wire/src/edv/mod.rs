@@ -25,3 +25,5 @@ pub mod revocation;
 pub mod signature;
 pub mod time;
 pub mod zcap;
+
+pub use denied::Denied;

@@ -66,35 +66,61 @@ struct Authorization<'a> {
 /// capability, in this order. `now` is in seconds since 1970. What comes out still has to be
 /// asked for what it allows: [`Invocation::authorize`].
 pub fn verify(request: &Request<'_>, origin: &Origin<'_>, now: u64) -> Result<Invocation, Denied> {
-    let header = (request.header)("authorization").ok_or(Denied::Header)?;
-    let authorization = Authorization::parse(header).ok_or(Denied::Header)?;
-    authorization.covers_enough(request)?;
-    let (created, expires) = authorization.window(now)?;
+    let parts = Authorization::of(request, now)?;
     check_digest(request)?;
-    let host = (request.header)("host").ok_or(Denied::Host)?;
-    if !host.trim().eq_ignore_ascii_case(origin.host) {
-        return Err(Denied::Host);
-    }
-    let (did, key) = did_key::parse_method_id(authorization.key_id).ok_or(Denied::Key)?;
-    let base = authorization.base(request)?;
-    if !verify_signature(&key.0, base.as_bytes(), &authorization.signature) {
-        return Err(Denied::Signature);
-    }
-    let header = (request.header)(INVOCATION_HEADER).ok_or(Denied::Capability)?;
-    let (invoked, action) = Invoked::parse(header).ok_or(Denied::Capability)?;
-    Ok(Invocation {
-        key,
-        did: did.to_owned(),
-        key_id: authorization.key_id.to_owned(),
-        created,
-        expires,
-        signature: authorization.signature,
-        invoked,
-        action,
-    })
+    parts.verify(request, origin)
+}
+
+/// The same from the head alone, before a byte of the body is read: [`Request::body`] is not looked
+/// at. Gives the SHA-256 that the body must have; `None`: it must be empty.
+pub fn verify_head(
+    request: &Request<'_>,
+    origin: &Origin<'_>,
+    now: u64,
+) -> Result<(Invocation, Option<[u8; 32]>), Denied> {
+    let parts = Authorization::of(request, now)?;
+    let told = (request.header)("digest");
+    let digest = told.map(|told| promised(told).ok_or(Denied::Digest)).transpose()?;
+    Ok((parts.verify(request, origin)?, digest))
 }
 
 impl<'a> Authorization<'a> {
+    /// Form, coverage and time of a request's signature.
+    fn of(request: &Request<'a>, now: u64) -> Result<Self, Denied> {
+        let header = (request.header)("authorization").ok_or(Denied::Header)?;
+        let authorization = Self::parse(header).ok_or(Denied::Header)?;
+        authorization.covers_enough(request)?;
+        authorization.window(now)?;
+        Ok(authorization)
+    }
+
+    /// Host, key, signature, and the form of the capability.
+    fn verify(&self, request: &Request<'_>, origin: &Origin<'_>) -> Result<Invocation, Denied> {
+        let host = (request.header)("host").ok_or(Denied::Host)?;
+        if !host.trim().eq_ignore_ascii_case(origin.host) {
+            return Err(Denied::Host);
+        }
+        let (did, key) = did_key::parse_method_id(self.key_id).ok_or(Denied::Key)?;
+        let base = self.base(request)?;
+        if !verify_signature(&key.0, base.as_bytes(), &self.signature) {
+            return Err(Denied::Signature);
+        }
+        let header = (request.header)(INVOCATION_HEADER).ok_or(Denied::Capability)?;
+        let (invoked, action) = Invoked::parse(header).ok_or(Denied::Capability)?;
+        let (created, expires) =
+            secs(self.created).zip(secs(self.expires)).ok_or(Denied::Header)?;
+        Ok(Invocation {
+            key,
+            did: did.to_owned(),
+            key_id: self.key_id.to_owned(),
+            created,
+            expires,
+            signature: self.signature,
+            invoked,
+            action,
+        })
+    }
+
     fn parse(header: &'a str) -> Option<Self> {
         if header.len() > AUTHORIZATION_LEN_MAX {
             return None;
@@ -133,7 +159,7 @@ impl<'a> Authorization<'a> {
         if enough { Ok(()) } else { Err(Denied::Covered) }
     }
 
-    fn window(&self, now: u64) -> Result<(u64, u64), Denied> {
+    fn window(&self, now: u64) -> Result<(), Denied> {
         let (created, expires) = (secs(self.created), secs(self.expires));
         let (created, expires) = created.zip(expires).ok_or(Denied::Header)?;
         let age = expires.checked_sub(created).ok_or(Denied::Time)?;
@@ -142,7 +168,7 @@ impl<'a> Authorization<'a> {
         if early || late || age > SIGNATURE_AGE_MAX_SECS {
             return Err(Denied::Time);
         }
-        Ok((created, expires))
+        Ok(())
     }
 
     /// What was signed.
@@ -227,17 +253,21 @@ fn check_digest(request: &Request<'_>) -> Result<(), Denied> {
         return if has_body(request) { Err(Denied::Digest) } else { Ok(()) };
     };
     let hash = Sha256::digest(request.body.unwrap_or_default());
-    if told.len() <= 128 && is_digest_of(told.trim(), &hash) { Ok(()) } else { Err(Denied::Digest) }
+    if promised(told).is_some_and(|told| told == hash[..]) { Ok(()) } else { Err(Denied::Digest) }
 }
 
-/// `mh=u…`, or `SHA-256=…` with or without the colons of structured fields.
-fn is_digest_of(told: &str, hash: &[u8]) -> bool {
-    let Some((key, value)) = told.split_once('=') else { return false };
-    if key == "mh" {
-        return value == multihash(hash);
-    }
-    let inner = value.strip_prefix(':').and_then(|value| value.strip_suffix(':'));
-    key.eq_ignore_ascii_case("sha-256") && inner.unwrap_or(value) == Base64::encode_string(hash)
+/// The hash that `mh=u…` names, or `SHA-256=…` with or without the colons of structured fields.
+fn promised(told: &str) -> Option<[u8; 32]> {
+    let (key, value) = told.trim().split_once('=').filter(|_| told.len() <= 128)?;
+    let bytes = if key == "mh" {
+        let bytes = Base64UrlUnpadded::decode_vec(value.strip_prefix('u')?).ok()?;
+        bytes.strip_prefix(&MULTIHASH)?.to_vec()
+    } else {
+        let inner = value.strip_prefix(':').and_then(|value| value.strip_suffix(':'));
+        let named = key.eq_ignore_ascii_case("sha-256");
+        named.then(|| Base64::decode_vec(inner.unwrap_or(value)).ok()).flatten()?
+    };
+    bytes.try_into().ok()
 }
 
 /// Multibase base64url of the multihash of a SHA-256.

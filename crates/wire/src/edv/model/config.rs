@@ -75,7 +75,8 @@ impl Config {
             text_member(&mut out, "id", id);
         }
         text_member(&mut out, "controller", &self.controller);
-        out.push_str(&format!(",\"sequence\":{}", self.sequence));
+        out.push_str(",\"sequence\":");
+        out.push_str(&self.sequence.to_string());
         for (name, value) in [("referenceId", &self.reference_id), ("meterId", &self.meter_id)] {
             if let Some(value) = value {
                 text_member(&mut out, name, value);
@@ -87,7 +88,9 @@ impl Config {
         self.hmac.write(&mut out);
         if !self.ip_allow_list.is_empty() {
             let all: Vec<_> = self.ip_allow_list.iter().map(|cidr| format!("\"{cidr}\"")).collect();
-            out.push_str(&format!(",\"ipAllowList\":[{}]", all.join(",")));
+            out.push_str(",\"ipAllowList\":[");
+            out.push_str(&all.join(","));
+            out.push(']');
         }
         out.push('}');
         out
@@ -157,7 +160,8 @@ impl fmt::Display for Cidr {
 mod tests {
     use super::*;
 
-    const GOOD: &str = r#"{"id":"https://edv.example/edvs/z1","controller":"did:key:z6Mk","sequence":3,
+    const GOOD: &str = r#"{"id":"https://edv.example/edvs/z1",
+        "controller":"did:key:z6Mk","sequence":3,
         "referenceId":"a \"b\"","meterId":"m","keyAgreementKey":{"id":"k","type":"X"},
         "hmac":{"id":"h","type":"Y"},"ipAllowList":["10.0.0.0/8","2001:db8::/32"]}"#;
 
