@@ -192,9 +192,10 @@ async fn the_description_has_the_body_of_every_problem() {
     // Every answer that is no success has that body, and every operation may give one.
     let mut refusals = 0;
     for (path, operations) in api["paths"].as_object().unwrap() {
-        let (kind, reference) = match path.starts_with("/edvs") {
-            true => ("application/json", "#/components/schemas/EdvFailure"),
-            false => ("application/problem+json", "#/components/schemas/Problem"),
+        let (kind, reference) = if path.starts_with("/edvs") {
+            ("application/json", "#/components/schemas/EdvFailure")
+        } else {
+            ("application/problem+json", "#/components/schemas/Problem")
         };
         for (method, operation) in operations.as_object().unwrap() {
             let responses = operation["responses"].as_object().unwrap();
