@@ -9,6 +9,13 @@ use ed25519_dalek::{Signer, SigningKey};
 use strongroom_wire::capability::{
     Action, Actions, Capability, CapabilityChain, Claims, Judge, Target, verify,
 };
+use strongroom_wire::did_key;
+use strongroom_wire::edv::canon::{Quad, Term, canonical};
+use strongroom_wire::edv::chain::Root;
+use strongroom_wire::edv::invocation::Expected;
+use strongroom_wire::edv::revocation::Revocation;
+use strongroom_wire::edv::signature::{self, Origin, Outgoing, Request};
+use strongroom_wire::edv::zcap::{Grant, Parent, Zcap};
 use strongroom_wire::http_signature::{RequestParts, Signed, parse};
 use strongroom_wire::ids::{BucketId, MemberTag, PublicKey, SessionId};
 use strongroom_wire::session::{
@@ -16,6 +23,8 @@ use strongroom_wire::session::{
 };
 
 const NOW: u64 = 1_800_000_000;
+/// A vault of the EDV protocol.
+const EDV: &str = "https://vault.example/edvs/z19uMCiPNET4YbcPpBcab5mEE";
 
 fn key(who: u8) -> SigningKey {
     SigningKey::from_bytes(&[who + 1; 32])
@@ -54,7 +63,82 @@ fn chain_of_four() -> CapabilityChain {
     CapabilityChain::new(issued).unwrap()
 }
 
+/// Delegations of one EDV vault in a row.
+fn zcaps(len: u8) -> Zcap {
+    let mut last: Option<Zcap> = None;
+    for who in 0..len {
+        let (id, to) = (format!("urn:uuid:{who}"), did_key::did(&public(who + 1)));
+        let grant = Grant {
+            id: &id,
+            controller: &to,
+            target: EDV,
+            actions: &["read", "write"],
+            expires: NOW + 1_000,
+            created: NOW - 1_000,
+            delegator: public(who),
+        };
+        let parent = last.as_ref().map_or(Parent::RootOf(EDV), Parent::Delegated);
+        let sign = |bytes: &[u8]| key(who).sign(bytes).to_bytes();
+        last = Some(Zcap::delegate(&parent, &grant, sign).unwrap());
+    }
+    last.unwrap()
+}
+
+/// What requests of EDV clients cost.
+fn edv() {
+    let controllers = [did_key::did(&public(0))];
+    let root = Root { target: EDV, controllers: &controllers };
+    for len in [1, 4, 9] {
+        let zcap = zcaps(len);
+        let json = zcap.to_json();
+        let judged = micros(5, || {
+            black_box(Revocation::of(json.as_bytes(), zcap.id(), &root, NOW).unwrap());
+        });
+        println!(
+            "zcap, {len} delegations: read and verify {judged:>9.2} us, {:>6} B of JSON",
+            json.len()
+        );
+        let outgoing = Outgoing {
+            method: "GET",
+            url: EDV,
+            body: None,
+            capability: signature::Capability::Delegated(&zcap),
+            action: "read",
+            key: public(len),
+            created: NOW,
+        };
+        let signed = outgoing.sign(|bytes| key(len).sign(bytes).to_bytes()).unwrap();
+        let header =
+            |name: &str| signed.iter().find(|(own, _)| *own == name).map(|(_, value)| value);
+        let target = EDV.strip_prefix("https://vault.example").unwrap();
+        let request = Request { method: "GET", target, header: &header, body: None };
+        let origin = Origin { scheme: "https", host: "vault.example" };
+        let expected = Expected { roots: &[root], target: EDV, action: "read" };
+        let whole = micros(5, || {
+            let invocation = signature::verify(black_box(&request), &origin, NOW).unwrap();
+            black_box(invocation.authorize(&expected, NOW).unwrap());
+        });
+        println!(
+            "zcap, {len} delegations: whole request   {whole:>9.2} us, {:>6} B of header",
+            signed.capability_invocation.len()
+        );
+    }
+    let arrow = |(from, to)| Quad {
+        subject: Term::Blank(from),
+        predicate: "<urn:p>".to_owned(),
+        object: Term::Blank(to),
+        graph: None,
+    };
+    let pairs = (0..31).flat_map(|from| (0..31).map(move |to| (from, to)));
+    let clique: Vec<Quad> = pairs.filter(|(from, to)| from != to).map(arrow).collect();
+    let poison = micros(5, || {
+        black_box(canonical(black_box(&clique)).unwrap_err());
+    });
+    println!("quads, clique of 31: refused  {poison:>9.2} us");
+}
+
 fn main() {
+    edv();
     let chain = chain_of_four();
     let encoded = chain.encode();
     let judge = Judge { root: public(0), now: NOW, provider: None, suites: &[1] };

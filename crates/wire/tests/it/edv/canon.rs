@@ -145,7 +145,7 @@ pub fn clique(nodes: usize) -> Vec<Quad> {
 }
 
 #[test]
-fn poisonous_sets_are_refused_after_a_bounded_count_of_steps() {
+fn a33_poisonous_sets_are_refused_after_a_bounded_count_of_steps() {
     // The count is the same on every machine; a set is refused or it is not.
     assert!(canonical(&clique(4)).is_ok());
     for nodes in [8, 12, 20, 32] {

@@ -39,7 +39,7 @@ fn judge_chain(case: &Value) -> Outcome {
 }
 
 #[test]
-fn every_case_ends_as_its_file_says() {
+fn a29_a30_every_form_request_and_chain_ends_as_its_file_says() {
     let (good, broken) = run("zcap", |decoder, case| match decoder {
         "zcap" => read_zcap(case),
         "edv request" => judge_request(case),

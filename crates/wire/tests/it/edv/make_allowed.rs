@@ -165,8 +165,19 @@ fn carrolls(change: impl FnOnce(&mut Value)) -> Zcap {
     forge(zcap, BOB)
 }
 
+/// Bob's delegation to Carroll of what Alice granted to these.
+fn through(controllers: &[&str]) -> Zcap {
+    let mut bobs = value_of(&grant_of(1, ALICE, &BOB.did(), EDV, &["read"]));
+    bobs["controller"] = json!(controllers);
+    let bobs = forge(bobs, ALICE);
+    derive(&Parent::Delegated(&bobs), 2, BOB, &CARROLL.did(), EDV, &["read"]).unwrap()
+}
+
 #[test]
 fn make_requests_chained() {
+    let mut all_vaults = value_of(&grant_of(1, ALICE, &BOB.did(), EDV, &["read"]));
+    all_vaults["invocationTarget"] = json!("https://edv.example/edvs");
+    let all_vaults = forge(all_vaults, ALICE);
     let reads = |zcap: &Zcap| by(CARROLL, zcap, "GET", DOC, "read");
     let at = |now: u64, zcap: &Zcap| {
         Sent::at(now, CARROLL, "GET", DOC, Capability::Delegated(zcap), "read")
@@ -183,6 +194,15 @@ fn make_requests_chained() {
         "chained",
         [
             ("two", "ok", "Alice, Bob, Carroll", reads(&same)),
+            ("by a key", "ok", "Alice granted to Bob's key", reads(&through(&[&BOB.key_id()]))),
+            ("by one of two", "ok", "Bob is one", reads(&through(&[&ALICE.did(), &BOB.did()]))),
+            ("by neither", "chain 1: signature", "Bob is none", reads(&through(&[&ALICE.did()]))),
+            (
+                "wider than the root",
+                "chain 0: target",
+                "Alice grants what is not hers",
+                by(BOB, &all_vaults, "GET", DOC, "read"),
+            ),
             ("nine", "ok", "ten with the root", by(Person(10), &nine, "GET", DOC, "read")),
             (
                 "not by Bob",

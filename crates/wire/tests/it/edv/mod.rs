@@ -1,5 +1,6 @@
 //! Authorization of the EDV protocol: fixed vectors, rules, attacks.
 
+mod bent;
 mod canon;
 mod cases;
 mod given;
