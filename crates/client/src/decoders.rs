@@ -7,6 +7,7 @@
 
 use strongroom_wire::cbor::CborError;
 
+use crate::edv::{EdvGrant, EdvIdentityKeys, EdvRecord, EdvSeen};
 use crate::put::journal::{JournalHead, JournalPiece};
 use crate::replica::alone::AloneRow;
 use crate::replica::checkpoints::{CheckpointRow, ForkRow, RecordRow};
@@ -22,7 +23,7 @@ use crate::vault::{
 type Again = fn(&[u8]) -> Result<Vec<u8>, CborError>;
 
 /// By the names golden files use.
-pub const ALL: [(&str, Again); 24] = [
+pub const ALL: [(&str, Again); 28] = [
     ("settings", |bytes| decode_settings(bytes).map(|label| encode_settings(&label))),
     ("bucket document", |bytes| BucketDocument::decode(bytes).map(|it| it.encode())),
     ("key log document", |bytes| StoredKeyLog::decode(bytes).map(|it| it.encode())),
@@ -47,6 +48,12 @@ pub const ALL: [(&str, Again); 24] = [
     ("closed document", |bytes| decode_closed(bytes).map(encode_closed)),
     ("settled document", |bytes| decode_settled(bytes).map(|ids| encode_settled(&ids))),
     ("link document", |bytes| LinkDocument::decode(bytes).map(|it| it.encode())),
+    ("edv vault document", |bytes| EdvRecord::decode(bytes).map(|it| it.encode().to_vec())),
+    ("edv grant document", |bytes| EdvGrant::decode(bytes).map(|it| it.encode())),
+    ("edv seen document", |bytes| EdvSeen::decode(bytes).map(|it| it.encode())),
+    ("edv identity document", |bytes| {
+        EdvIdentityKeys::decode(bytes).map(|it| it.encode().to_vec())
+    }),
 ];
 
 fn record_contents(bytes: &[u8]) -> Result<Vec<u8>, CborError> {

@@ -25,6 +25,7 @@ mod clock;
 #[doc(hidden)]
 pub mod decoders;
 pub mod drops;
+pub mod edv;
 mod error;
 pub mod get;
 pub mod glob;

@@ -5,6 +5,7 @@
 
 mod devices;
 mod drops;
+mod edv;
 mod people;
 mod sharing;
 
@@ -14,6 +15,7 @@ pub use devices::*;
 pub use drops::{
     Delivery, Denied, DropInfo, DropLinkInfo, DropTerms, MessageInfo, Requester, TakenInfo,
 };
+pub use edv::*;
 pub use people::*;
 pub use sharing::*;
 
@@ -401,8 +403,12 @@ pub struct VerifyReport {
 /// What one provider holds of this vault, in numbers, and what follows from them in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PrivacyReport {
-    /// The provider.
+    /// The provider; of an EDV vault, the vault.
     pub url: String,
+    /// `native`, or `edv` for an Encrypted Data Vault: a weaker tier.
+    pub tier: &'static str,
+    /// What the person calls an EDV vault.
+    pub label: Option<String>,
     /// Per bucket.
     pub buckets: Vec<PrivacyBucket>,
     /// Requests made and bytes sent to it by this device, since the vault was made.
@@ -413,6 +419,8 @@ pub struct PrivacyReport {
     pub can_know: Vec<String>,
     /// What it cannot know, each with why.
     pub cannot_know: Vec<String>,
+    /// What an EDV vault does not protect from.
+    pub cannot_protect: Vec<String>,
 }
 
 /// One bucket as a provider sees it.

@@ -85,6 +85,8 @@ pub enum Command {
     Revoke(commands::revoke::Args),
     Quarantine(commands::quarantine::Args),
     Drop(commands::drop::Args),
+    Edv(commands::edv::Args),
+    Import(commands::import::Args),
     Link(commands::link::Args),
     Open(commands::open::Args),
     Sync(commands::sync::Args),

@@ -316,3 +316,9 @@ pub const BLIND_NAME_LEN_MAX: usize = 512;
 /// Chunks of one stream of an Encrypted Data Vault whose digests one document lists: 5.7 MB of
 /// text, for 128 GiB in chunks of 1 MiB.
 pub const EDV_STREAM_CHUNKS_MAX: usize = 131_072;
+
+/// Indexes of one Encrypted Data Vault.
+pub const EDV_INDEXES_MAX: usize = 32;
+
+/// Grants of one Encrypted Data Vault at the same time: every document is sealed to each.
+pub const EDV_GRANTS_MAX: usize = 256;

@@ -26,11 +26,13 @@ use super::{Options, own_clock, send_over, tls};
 
 /// Bytes of one answer: a document or a chunk has up to 10 MiB, a query is asked for ids only, and
 /// servers that send documents all the same are read up to here.
-const ANSWER_LEN_MAX: usize = 64 << 20;
+pub const ANSWER_LEN_MAX: usize = 64 << 20;
 /// Times a busy server is asked again, each pause twice the one before.
 const TRIES: u64 = 5;
 /// The first pause.
 const PAUSE: Duration = Duration::from_millis(100);
+/// The field of such a token.
+const TOKEN_FIELD: &str = "strongroom-token";
 const JSON: &str = "application/json";
 
 /// A server of Encrypted Data Vaults.
@@ -62,6 +64,8 @@ pub struct EdvCall<'a> {
     pub capability: Capability<'a>,
     /// `read` or `write`.
     pub action: &'a str,
+    /// What its operator asks for before it lets somebody make a vault.
+    pub token: Option<&'a str>,
 }
 
 /// An answer. Anything but the status is a stranger's word.
@@ -181,6 +185,12 @@ impl EdvRemote {
             .header(header::ACCEPT, JSON);
         for (name, value) in signed.iter().filter(|(name, _)| *name != "host") {
             request = request.header(name, value);
+        }
+        if let Some(token) = call.token {
+            let mut value = HeaderValue::try_from(token)
+                .map_err(|_| RemoteError::Protocol("this token cannot stand in a request"))?;
+            value.set_sensitive(true);
+            request = request.header(TOKEN_FIELD, value);
         }
         let body: Segments = call.json.clone().map_or_else(Segments::default, Segments::from);
         request.body(body).map_err(|_| RemoteError::Protocol("this request has no form in HTTP"))

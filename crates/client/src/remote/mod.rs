@@ -56,6 +56,7 @@ mod traffic;
 mod url;
 
 pub use description::Provider;
+pub(crate) use edv::ANSWER_LEN_MAX as EDV_ANSWER_LEN_MAX;
 pub use edv::{EdvAnswer, EdvCall, EdvRemote};
 pub use error::{ProblemReport, RemoteError};
 pub use fetch::{FetchError, WebUrl, fetch};

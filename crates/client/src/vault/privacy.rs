@@ -81,6 +81,9 @@ impl Vault {
         let asked = !holdings.is_empty();
         Ok(PrivacyReport {
             url: record.url.clone(),
+            tier: "native",
+            label: None,
+            cannot_protect: Vec::new(),
             can_know: can_know(&buckets, &all, requests, asked),
             cannot_know: cannot_know(&buckets, &all),
             buckets,

@@ -6,27 +6,27 @@ use strongroom_wire::cbor::Writer;
 
 use crate::golden::Book;
 
-type Item = Box<dyn Fn(&mut Writer)>;
+pub type Item = Box<dyn Fn(&mut Writer)>;
 
-fn blob(byte: u8, len: usize) -> Item {
+pub fn blob(byte: u8, len: usize) -> Item {
     Box::new(move |w| {
         w.bytes(&vec![byte; len]);
     })
 }
 
-fn text(text: &'static str) -> Item {
+pub fn text(text: &'static str) -> Item {
     Box::new(move |w| {
         w.text(text);
     })
 }
 
-fn long_text(len: usize) -> Item {
+pub fn long_text(len: usize) -> Item {
     Box::new(move |w| {
         w.text(&"x".repeat(len));
     })
 }
 
-fn uint(value: u64) -> Item {
+pub fn uint(value: u64) -> Item {
     Box::new(move |w| {
         w.uint(value);
     })
@@ -38,19 +38,19 @@ fn int(value: i64) -> Item {
     })
 }
 
-fn flag(value: bool) -> Item {
+pub fn flag(value: bool) -> Item {
     Box::new(move |w| {
         w.bool(value);
     })
 }
 
-fn null() -> Item {
+pub fn null() -> Item {
     Box::new(|w| {
         w.null();
     })
 }
 
-fn list(items: Vec<Item>) -> Item {
+pub fn list(items: Vec<Item>) -> Item {
     Box::new(move |w| {
         w.array(items.len());
         for item in &items {
@@ -66,7 +66,7 @@ fn bytes(item: &Item) -> Vec<u8> {
 }
 
 /// A form's file: one good case, and what breaks any of them.
-fn book(file: &str, decoder: &str, items: fn() -> Vec<Item>) -> Book {
+pub fn book(file: &str, decoder: &str, items: fn() -> Vec<Item>) -> Book {
     let mut book = Book::new(&format!("own/{file}"), decoder);
     let good = bytes(&list(items()));
     book.case("good", "ok", "every field is there", &good);
@@ -87,7 +87,7 @@ fn book(file: &str, decoder: &str, items: fn() -> Vec<Item>) -> Book {
 }
 
 /// The form with one field replaced.
-fn bent(items: fn() -> Vec<Item>, at: usize, by: Item) -> Vec<u8> {
+pub fn bent(items: fn() -> Vec<Item>, at: usize, by: Item) -> Vec<u8> {
     let mut items = items();
     items[at] = by;
     bytes(&list(items))

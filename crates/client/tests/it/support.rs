@@ -11,7 +11,7 @@ use strongroom_client::{
     GetOptions, GetReport, Home, Passphrase, Place, PutOptions, PutReport, Quiet, Source, Unlock,
     Vault,
 };
-use strongroom_server::{Config, Metrics, Tuning, open, serve_provider};
+use strongroom_server::{Config, EdvConfig, EdvPolicy, Metrics, Tuning, open, serve_provider};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -74,6 +74,7 @@ impl Provider {
             data: Some(data.path().to_owned()),
             listen,
             quota_bytes,
+            edv: EdvConfig { base: None, policy: EdvPolicy::Open },
             tuning: generous(),
             ..Config::in_memory()
         };

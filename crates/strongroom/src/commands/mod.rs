@@ -12,12 +12,14 @@ pub mod decline;
 pub mod deny;
 pub mod device;
 pub mod drop;
+pub mod edv;
 pub mod find;
 pub mod get;
 pub mod grant;
 pub mod grants;
 pub mod history;
 pub mod id;
+pub mod import;
 pub mod inbox;
 pub mod init;
 pub mod link;
@@ -80,6 +82,8 @@ pub fn run(command: Command, session: &Session) -> Outcome {
         Command::Revoke(args) => revoke::run(&args, session),
         Command::Quarantine(args) => quarantine::run(args, session),
         Command::Drop(args) => drop::run(args, session),
+        Command::Edv(args) => edv::run(&args, session),
+        Command::Import(args) => import::run(&args, session),
         Command::Link(args) => link::run(&args, session),
         Command::Open(args) => open::run(&args, session),
         Command::Sync(args) => sync::run(&args, session),

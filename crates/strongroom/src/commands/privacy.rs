@@ -17,7 +17,9 @@ use crate::{
 pub struct Args {}
 
 pub fn run(_: &Args, session: &Session) -> Outcome {
-    let reports = session.open()?.privacy()?;
+    let vault = session.open()?;
+    let mut reports = vault.privacy()?;
+    reports.extend(vault.edv_privacy()?);
     session.out.facts(&reports, |to| {
         if reports.is_empty() {
             return writeln!(to, "no provider holds anything of this vault");
@@ -27,6 +29,13 @@ pub fn run(_: &Args, session: &Session) -> Outcome {
 }
 
 fn print(to: &mut dyn Write, out: &Out, report: &PrivacyReport) -> io::Result<()> {
+    if let Some(label) = &report.label {
+        let (label, url) = (out.name(label), out.name(&report.url));
+        writeln!(to, "{label}, an EDV vault ({url}): a weaker tier than a bucket")?;
+        list(to, out, "Its server can know", &report.can_know)?;
+        list(to, out, "It cannot know", &report.cannot_know)?;
+        return list(to, out, "You are not protected", &report.cannot_protect);
+    }
     let (requests, bytes) = (count(report.requests), size(report.bytes_sent));
     let url = out.name(&report.url);
     writeln!(
