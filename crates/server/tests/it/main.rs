@@ -11,6 +11,7 @@ mod blind;
 mod cost;
 mod drops;
 mod hostile;
+mod interop;
 mod lifecycle;
 mod limits;
 mod links;
