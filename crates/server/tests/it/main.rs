@@ -10,6 +10,8 @@ mod areas;
 mod blind;
 mod cost;
 mod drops;
+mod edv;
+mod edv_world;
 mod hostile;
 mod interop;
 mod lifecycle;
