@@ -106,6 +106,11 @@ const READERS: [(&str, &str, Option<u8>); 94] = [
     ("zcap", "zcap", None),
     ("zcap chain", "zcap", None),
     ("edv request", "edv_request", None),
+    ("edv configuration", "edv_bodies", None),
+    ("edv stored document", "edv_bodies", None),
+    ("edv index entry", "edv_bodies", None),
+    ("edv chunk", "edv_bodies", None),
+    ("edv query", "edv_bodies", None),
 ];
 
 /// Larger cases only slow a fuzzer down.

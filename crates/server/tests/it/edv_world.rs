@@ -169,10 +169,11 @@ pub fn new_id() -> String {
 
 /// A JWE of `len` bytes of ciphertext.
 pub fn jwe(len: usize) -> Value {
+    let header = json!({ "kid": "k", "alg": "ECDH-ES+A256KW" });
     json!({
         "protected": "eyJlbmMiOiJYQzIwUCJ9", "iv": "aXY", "tag": "dGFn",
         "ciphertext": "A".repeat(len),
-        "recipients": [{ "header": { "kid": "k", "alg": "ECDH-ES+A256KW" }, "encrypted_key": "a2V5" }],
+        "recipients": [{ "header": header, "encrypted_key": "a2V5" }],
     })
 }
 

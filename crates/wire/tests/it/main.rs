@@ -15,6 +15,7 @@ mod control_world;
 mod drops;
 mod edv;
 mod edv_json;
+mod edv_model;
 mod entry;
 mod frame;
 mod golden;
