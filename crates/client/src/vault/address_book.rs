@@ -29,6 +29,16 @@ fn part_text(hash: &[u8; 32], part: usize) -> String {
 impl Vault {
     /// All principals that are or were pinned, by name, then by id.
     pub(crate) fn pinned(&self, vault: &Bucket) -> Result<Vec<Contact>> {
+        self.pinned_where(vault, |_| true)
+    }
+
+    /// Those of whom some device wrote such a record. Nobody else's key log is verified: among a
+    /// hundred contacts that takes longer than what is asked for.
+    pub(crate) fn pinned_where(
+        &self,
+        vault: &Bucket,
+        such: impl Fn(&ContactRecord) -> bool,
+    ) -> Result<Vec<Contact>> {
         let start = CONTACT.replace('/', ":");
         let rows: Vec<(Vec<u8>, DocumentRow)> = self.replica.all(&keys::documents(vault.no()))?;
         let mut found = Vec::new();
@@ -39,7 +49,10 @@ impl Vault {
                     Some(facts) => error.about(&facts.name),
                     None => error,
                 };
-                found.push(self.joined(vault, &row).map_err(about)?);
+                let records = self.records_of(vault, &row).map_err(about)?;
+                if records.iter().any(&such) {
+                    found.push(self.joined(vault, records).map_err(about)?);
+                }
             }
         }
         found.sort_by(|a, b| {
@@ -49,10 +62,33 @@ impl Vault {
         Ok(found)
     }
 
-    fn joined(&self, vault: &Bucket, row: &DocumentRow) -> Result<Contact> {
+    /// One principal, if it is or was pinned.
+    pub(crate) fn pinned_one(
+        &self,
+        vault: &Bucket,
+        principal: PrincipalId,
+    ) -> Result<Option<Contact>> {
+        let tag = vault.natural(&contact_text(principal));
+        let Some(row) = self.replica.document(vault.no(), tag)? else { return Ok(None) };
+        let records = self.records_of(vault, &row)?;
+        if records.iter().all(|record| record.pin.principal != principal) {
+            return Ok(None);
+        }
+        self.joined(vault, records).map(Some)
+    }
+
+    /// What devices wrote of somebody without knowing of each other, the newest first.
+    fn records_of(&self, vault: &Bucket, row: &DocumentRow) -> Result<Vec<ContactRecord>> {
+        let heads = self.internal_heads(vault, row)?;
+        Ok(heads
+            .iter()
+            .map(|it| ContactRecord::decode(it))
+            .collect::<core::result::Result<_, _>>()?)
+    }
+
+    fn joined(&self, vault: &Bucket, records: Vec<ContactRecord>) -> Result<Contact> {
         let mut heads = Vec::new();
-        for bytes in self.internal_heads(vault, row)? {
-            let record = ContactRecord::decode(&bytes)?;
+        for record in records {
             let log = self.kept_log(vault, &record)?;
             heads.push((record, log));
         }

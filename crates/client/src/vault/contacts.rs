@@ -224,12 +224,12 @@ impl Vault {
 
     /// Somebody who is not removed, by name or by principal.
     fn called(&self, vault: &Bucket, name: &str) -> Result<Contact> {
-        let of_name = |one: &Contact| match name.parse::<PrincipalId>() {
-            Ok(principal) if name.starts_with("prn:") => one.record.pin.principal == principal,
+        let of_name = |one: &ContactRecord| match name.parse::<PrincipalId>() {
+            Ok(principal) if name.starts_with("prn:") => one.pin.principal == principal,
             _ => is_called(one, name),
         };
-        let mut found: Vec<Contact> = self.pinned(vault)?;
-        found.retain(|one| !one.record.removed && of_name(one));
+        let mut found: Vec<Contact> = self.pinned_where(vault, of_name)?;
+        found.retain(|one| !one.record.removed && of_name(&one.record));
         match (found.pop(), found.pop()) {
             (Some(one), None) => Ok(one),
             (Some(one), Some(other)) => Err(Error::new(
@@ -256,8 +256,7 @@ impl Vault {
 
     /// The key log of a principal, if it is pinned.
     pub(crate) fn pinned_log(&self, principal: PrincipalId) -> Result<Option<KeyLog>> {
-        let all = self.pinned(&self.vault_bucket()?)?;
-        Ok(all.into_iter().find(|one| one.record.pin.principal == principal).map(|it| it.log))
+        Ok(self.pinned_one(&self.vault_bucket()?, principal)?.map(|it| it.log))
     }
 
     fn info_of(&self, vault: &Bucket, principal: PrincipalId) -> Result<ContactInfo> {
@@ -323,7 +322,9 @@ fn info(contact: &Contact, all: &[Contact]) -> ContactInfo {
     let claims: Vec<&str> = contact.log.aliases().collect();
     let principal = record.pin.principal;
     let same_name = |one: &&Contact| {
-        !one.record.removed && one.record.pin.principal != principal && is_called(one, &record.name)
+        !one.record.removed
+            && one.record.pin.principal != principal
+            && is_called(&one.record, &record.name)
     };
     let alias =
         |uri: &String| AliasInfo { uri: uri.clone(), claimed_back: claims.contains(&uri.as_str()) };

@@ -113,7 +113,7 @@ fn in_the_way<'a>(all: &'a [Contact], log: &KeyLog, asked: &Asked<'_>) -> Result
     let mut replaced = Vec::new();
     for one in all.iter().filter(|one| !one.record.removed) {
         let record = &one.record;
-        let by_name = asked.name.is_some_and(|name| is_called(one, name));
+        let by_name = asked.name.is_some_and(|name| is_called(&one.record, name));
         let alias = asked.found.claim.alias.as_ref();
         let by_alias = alias.is_some_and(|alias| record.aliases.contains(alias));
         if record.pin.principal == log.principal() || !(by_name || by_alias) {
@@ -184,7 +184,7 @@ fn name_for(
 /// Refuses a name that somebody else has.
 pub(crate) fn check_free(all: &[Contact], name: &str, principal: PrincipalId) -> Result<()> {
     let taken = |one: &&Contact| {
-        !one.record.removed && one.record.pin.principal != principal && is_called(one, name)
+        !one.record.removed && one.record.pin.principal != principal && is_called(&one.record, name)
     };
     match all.iter().find(taken) {
         None => Ok(()),
@@ -198,8 +198,8 @@ pub(crate) fn check_free(all: &[Contact], name: &str, principal: PrincipalId) ->
 
 /// Whether the person calls them so, without regard to case: two who differ in it would be taken
 /// for one another.
-pub(crate) fn is_called(one: &Contact, name: &str) -> bool {
-    one.record.name.to_lowercase() == name.to_lowercase()
+pub(crate) fn is_called(one: &ContactRecord, name: &str) -> bool {
+    one.name.to_lowercase() == name.to_lowercase()
 }
 
 fn fresh(log: &KeyLog, now: u64) -> ContactRecord {
