@@ -259,7 +259,7 @@ impl Vault {
     }
 
     /// What purge entries named already.
-    fn purged(&self, bucket: &Bucket) -> Result<BTreeSet<EntryId>> {
+    pub(super) fn purged(&self, bucket: &Bucket) -> Result<BTreeSet<EntryId>> {
         let mut gone = BTreeSet::new();
         let purges = Intake::start(&self.replica, bucket.no())?.checkpoints().purges.clone();
         for id in purges {

@@ -89,6 +89,8 @@ impl Vault {
         let mut control: Option<Control> = None;
         let mut authors = AuthorsSeen::default();
         let fetcher = Fetcher::new(self, bucket);
+        // Of these the provider was told to let go; this device may have them from before.
+        let gone = if deep { self.purged(bucket)? } else { BTreeSet::new() };
         let last = self.replica.tip(bucket.no())?.last_no;
         for no in 1..=last {
             if progress.cancelled() {
@@ -116,7 +118,9 @@ impl Vault {
             };
             let id = entry.id();
             match verify_entry(bucket, &mut control, &mut authors, entry) {
-                Ok(Some((body, references))) if deep && report.unreachable.is_empty() => {
+                Ok(Some((body, references)))
+                    if deep && report.unreachable.is_empty() && !gone.contains(&id) =>
+                {
                     self.verify_content(&fetcher, id, &body, &references, report, progress)?;
                 }
                 Ok(_) => {}

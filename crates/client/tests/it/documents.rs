@@ -116,6 +116,20 @@ fn from_now_on_opens_nothing_older_and_one_version_opens_one() {
 }
 
 #[test]
+fn letting_somebody_read_one_document_costs_little_and_one_request() {
+    let provider = Provider::start();
+    let alice = Device::at(&provider);
+    papers(&alice);
+    meet(&alice, &Device::alone(), "Bob");
+    alice.sync();
+    let before = provider.metrics.requests.count();
+    let all = DocumentShare::All;
+    let granted = alice.vault.grant_document(&place(WILL), "Bob", &all, None).unwrap();
+    assert_eq!(provider.metrics.requests.count() - before, 1);
+    assert!(granted.sent && granted.bytes <= 2_560, "{}", granted.bytes);
+}
+
+#[test]
 fn a_document_is_closed_to_bob_and_carroll_notices_nothing() {
     let provider = Provider::start();
     let (alice, bob, carroll) =

@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::support::{Device, Dice, PIECE, Provider, cat, long, noise, place, try_put};
-use crate::worker::{Daemon, anywhere, content, getter, putter, unlock, writer};
+use crate::sharing::{SHARED, shared};
+use crate::support::{Device, Dice, PIECE, Provider, cat, get, long, noise, place, put, try_put};
+use crate::worker::{Daemon, anywhere, content, getter, putter, sealing_anew, unlock, writer};
 
 /// How often, and for how long at most.
 fn bounds(short: Duration) -> (usize, Instant) {
@@ -205,4 +206,41 @@ fn a_get_that_is_killed_leaves_no_half_file_under_the_real_name() {
     }
     getter(&alice, "/large", &to).finish();
     assert!(std::fs::read(&to).unwrap() == wanted);
+}
+
+/// Sealing a bucket again goes on where it was killed, until nothing is left that he could open.
+#[test]
+fn sealing_again_is_killed_at_random_points_and_goes_on() {
+    let provider = Provider::start();
+    let (alice, bob) = (Device::at(&provider), Device::at(&provider));
+    shared(&alice, &bob, strongroom_client::Rights::Read);
+    for n in 0..40_u64 {
+        alice.write(format!("tree/{n}").as_str(), noise(100_000, n));
+    }
+    put(&alice.vault, &alice.path("tree"), "plans:/tree");
+    bob.sync();
+    alice.vault.remove_member(Some(SHARED), "Bob").unwrap();
+    unlock(&alice);
+    let mut dice = Dice(0xdee9);
+    for _ in 0..8 {
+        let mut worker = sealing_anew(&alice, SHARED, "Bob");
+        assert_eq!(worker.says().as_deref(), Some("begun"));
+        std::thread::sleep(Duration::from_millis(dice.below(400)));
+        if worker.kill().iter().any(|said| said == "done") {
+            break;
+        }
+        // Whatever was done, all of it is there, once.
+        get(&alice.open(), "plans:/tree", &alice.path(&format!("out {}", dice.next())));
+    }
+    sealing_anew(&alice, SHARED, "Bob").finish();
+    let again = alice.vault.seal_anew(Some(SHARED), "Bob", &strongroom_client::Quiet).unwrap();
+    assert_eq!((again.documents, again.purged), (0, 0), "nothing is left to do: {again:?}");
+    let tablet = alice.second(&provider);
+    for n in 0..40_u64 {
+        let at = format!("plans:/tree/{n}");
+        assert!(tablet.cat(&at) == noise(100_000, n), "{at}");
+        assert!(tablet.vault.history(&place(&at)).unwrap().len() <= 2, "{at} was sealed twice");
+    }
+    assert_eq!(tablet.vault.verify(false, &strongroom_client::Quiet).unwrap().damaged, []);
+    alice.assert_whole();
 }

@@ -332,6 +332,8 @@ fn what_he_could_open_is_sealed_again_and_goes_at_the_provider() {
     assert_eq!(alice.cat("plans:/large"), large);
     let again = alice.vault.seal_anew(Some(SHARED), "Bob", &Quiet).unwrap();
     assert_eq!((again.documents, again.purged), (0, 0), "nothing is left to do");
+    // Her device has the copies from before; that the provider let them go is no damage.
+    alice.assert_whole();
     // A device that comes now finds the content, and nothing of the copies; that is no damage.
     let tablet = alice.second(&provider);
     assert_eq!(tablet.cat("plans:/large"), large);

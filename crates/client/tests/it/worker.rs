@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use strongroom_client::{Home, Unlock, Vault};
+use strongroom_client::{Home, Quiet, Unlock, Vault};
 use strongroom_server::{Config, serve};
 
 use crate::support::{Device, PIECE, generous, noise, put};
@@ -149,6 +149,12 @@ pub fn getter(device: &Device, at: &str, to: &Path) -> Worker {
     Worker::start(&["getter", home, at, to.to_str().unwrap()], "")
 }
 
+/// Seals again what somebody could open who was taken out of a bucket.
+pub fn sealing_anew(device: &Device, bucket: &str, who: &str) -> Worker {
+    let home = device.home.path().to_str().unwrap();
+    Worker::start(&["sealing anew", home, bucket, who], "")
+}
+
 /// What a writer puts under a name.
 pub fn content(name: &str) -> Vec<u8> {
     let seed = name.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
@@ -182,6 +188,12 @@ fn a_process_of_ours() {
         ["getter", home, at, to] => {
             crate::support::get(&opened(home), at, to.as_ref());
             println!("\n{MARK}got");
+        }
+        ["sealing anew", home, bucket, who] => {
+            let vault = opened(home);
+            println!("\n{MARK}begun");
+            vault.seal_anew(Some(bucket), who, &Quiet).unwrap();
+            println!("\n{MARK}done");
         }
         _ => panic!("{role:?}"),
     }
