@@ -111,6 +111,7 @@ class Postgres(DocumentStore):
     commands = ("initdb", "pgbench")
     about = ("pgbench", "--version")
     rows = 50_000
+    body = BODY
 
     def missing(self):
         if why := super().missing():
@@ -146,7 +147,7 @@ class Postgres(DocumentStore):
             "ready to accept connections", cwd=self.store, user=user)
         self.servers.append(self.server)
         self.sql("create table docs (id bigint primary key, body bytea not null)")
-        self.sql(f"insert into docs select i, decode(repeat(md5(i::text), {BODY // 16}), 'hex') "
+        self.sql(f"insert into docs select i, decode(repeat(md5(i::text), {self.body // 16}), 'hex') "
                  f"from generate_series(1, {self.rows}) i")
         self.sql("vacuum analyze docs")
         self.sql("checkpoint")
@@ -163,7 +164,7 @@ class Postgres(DocumentStore):
         return int(self.sql("select pg_total_relation_size('docs')"))
 
     def do_load(self, meter, verb):
-        body = "\\x" + os.urandom(BODY).hex()
+        body = "\\x" + os.urandom(self.body).hex()
         logs = self.folder / f"log-{verb}"
         text = meter.run(
             [tools.which("pgbench"), "-h", "127.0.0.1", "-p", self.port, "-U", "bench", "-n", "-M",

@@ -66,6 +66,11 @@ pub async fn lay(provider: &Provider, body: &[u8]) -> Result<Laid, Failure> {
 }
 
 impl Laid {
+    /// Its blobs.
+    pub fn blobs(&self) -> Vec<BlobId> {
+        self.lies.pieces.iter().map(|(blob, _)| *blob).collect()
+    }
+
     /// Writes the body under `key`, and who owns its blobs.
     pub fn write(&self, batch: &mut Batch, key: Vec<u8>, vault: LocalId, document: LocalId) {
         for (blob, _) in &self.lies.pieces {
@@ -73,6 +78,19 @@ impl Laid {
         }
         batch.put(key, self.row.as_slice());
     }
+}
+
+/// What came of writing a body. Of one that was refused no blob stays: who is refused again and
+/// again must not fill the disk. The caller no longer holds the gate.
+pub async fn kept<T>(
+    provider: &Provider,
+    laid: &Laid,
+    written: Result<T, Failure>,
+) -> Result<T, Failure> {
+    if written.is_err() {
+        delete(provider, laid.blobs()).await;
+    }
+    written
 }
 
 /// Lets go of a body's blobs; gives those that must be deleted once the batch is durable.

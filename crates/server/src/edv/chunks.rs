@@ -4,14 +4,16 @@
 //! A chunk is taken only while its document has the sequence it was sent under; many may come at
 //! once, because none of them changes the document.
 
+use strongroom_store::BlobId;
 use strongroom_wire::edv::ids::LocalId;
 use strongroom_wire::edv::model::Chunk;
 
-use super::bodies;
+use super::bodies::{self, Laid};
 use super::documents::gate_for;
 use super::failure::{Failure, Kind};
 use super::open::{OpenVault, TRIES, damage, overrun};
 use super::rows::{self, ChunkRow, DocumentRow, Lies};
+use crate::buckets::Reserved;
 use crate::provider::Provider;
 use crate::rows::OVERHEAD;
 use crate::store::random;
@@ -49,32 +51,57 @@ pub async fn put(
     let mut reserved = vault.live.used.reserve(new.saturating_sub(old_len(&found)))?;
     let gate = gate_for(provider, body.len()).await;
     let laid = bodies::lay(provider, body).await?;
-    for _ in 0..TRIES {
-        let (document_key, document_row) = current(provider, vault, document, chunk.sequence)?;
-        let found = stored(provider, &key)?;
-        reserved.resize(new.saturating_sub(old_len(&found)))?;
-        let mut batch = vault.batch();
-        batch.expect_equals(document_key, document_row);
-        match &found {
-            None => batch.expect_absent(key.as_slice()),
-            Some((bytes, _)) => batch.expect_equals(key.as_slice(), bytes.as_slice()),
-        };
-        let blobs = bodies::let_go(&mut batch, &old(&found), vault.id, document);
-        let lies = laid.lies.clone();
-        let row = ChunkRow { sequence: chunk.sequence, tag: random()?, lies };
-        batch.put(key.as_slice(), row.encode());
-        let body_key = rows::chunk_body(vault.id, document, chunk.index);
-        laid.write(&mut batch, body_key, vault.id, document);
-        if vault.outcome(provider.store.commit(batch).await)? {
-            drop(gate);
-            reserved.used();
-            vault.live.used.release(old_len(&found).saturating_sub(new));
-            provider.metrics.edv_chunks_stored.one();
-            bodies::delete(provider, blobs).await;
-            return Ok(());
+    let put = Put { vault, document, chunk, laid: &laid };
+    let done = put.submit(provider, (&mut reserved, new)).await;
+    drop(gate);
+    let (blobs, old) = bodies::kept(provider, &laid, done).await?;
+    reserved.used();
+    vault.live.used.release(old.saturating_sub(new));
+    provider.metrics.edv_chunks_stored.one();
+    bodies::delete(provider, blobs).await;
+    Ok(())
+}
+
+/// One chunk that is about to be stored.
+struct Put<'a> {
+    vault: &'a OpenVault,
+    document: LocalId,
+    chunk: Chunk,
+    laid: &'a Laid,
+}
+
+impl Put<'_> {
+    /// Stores it, judged anew whenever others were faster. Gives the blobs of the chunk it took the
+    /// place of, and what that counted.
+    async fn submit(
+        &self,
+        provider: &Provider,
+        (reserved, new): (&mut Reserved, u64),
+    ) -> Result<(Vec<BlobId>, u64), Failure> {
+        let (vault, document, chunk) = (self.vault, self.document, self.chunk);
+        let key = rows::chunk(vault.id, document, chunk.index);
+        for _ in 0..TRIES {
+            let (document_key, document_row) = current(provider, vault, document, chunk.sequence)?;
+            let found = stored(provider, &key)?;
+            reserved.resize(new.saturating_sub(old_len(&found)))?;
+            let mut batch = vault.batch();
+            batch.expect_equals(document_key, document_row);
+            match &found {
+                None => batch.expect_absent(key.as_slice()),
+                Some((bytes, _)) => batch.expect_equals(key.as_slice(), bytes.as_slice()),
+            };
+            let blobs = bodies::let_go(&mut batch, &old(&found), vault.id, document);
+            let lies = self.laid.lies.clone();
+            let row = ChunkRow { sequence: chunk.sequence, tag: random()?, lies };
+            batch.put(key.as_slice(), row.encode());
+            let body_key = rows::chunk_body(vault.id, document, chunk.index);
+            self.laid.write(&mut batch, body_key, vault.id, document);
+            if vault.outcome(provider.store.commit(batch).await)? {
+                return Ok((blobs, old_len(&found)));
+            }
         }
+        Err(overrun())
     }
-    Err(overrun())
 }
 
 /// The document's row, if it has this sequence.

@@ -18,6 +18,7 @@ use super::failure::{Failure, Kind};
 use super::index::{self, Claim};
 use super::open::{OpenVault, TRIES, damage, overrun};
 use super::rows::{self, ChangeRow, ChunkRow, DocumentRow};
+use crate::buckets::Reserved;
 use crate::provider::Provider;
 use crate::rows::OVERHEAD;
 use crate::store::offload;
@@ -82,17 +83,11 @@ pub async fn put(
     let gate = gate_for(provider, body.len()).await;
     let laid = bodies::lay(provider, body).await?;
     let change = Change { vault, document, terms: &terms, laid: &laid };
-    for _ in 0..TRIES {
-        let found = stored(provider, vault, document.id)?;
-        how.judge(found.as_ref(), document.sequence)?;
-        reserved.resize(growth(found.as_ref(), new))?;
-        if let Some(out) = change.submit(provider, found.as_ref(), how).await? {
-            drop(gate);
-            reserved.used();
-            return out.settle(provider, vault, old_len(found.as_ref()).saturating_sub(new)).await;
-        }
-    }
-    Err(overrun())
+    let done = change.put(provider, how, (&mut reserved, new)).await;
+    drop(gate);
+    let out = bodies::kept(provider, &laid, done).await?;
+    reserved.used();
+    out.settle(provider, vault).await
 }
 
 /// Puts an entry into the index of a document in the place of the one under the same key. Nothing
@@ -121,10 +116,14 @@ pub async fn reindex(
         let gate = gate_for(provider, body.len()).await;
         let laid = bodies::lay(provider, body.as_bytes()).await?;
         let change = Change { vault, document: &document, terms: &terms, laid: &laid };
-        if let Some(out) = change.submit(provider, found.as_ref(), Put::Reindex).await? {
-            drop(gate);
-            reserved.used();
-            return out.settle(provider, vault, old_len(found.as_ref()).saturating_sub(new)).await;
+        let done = change.submit(provider, found.as_ref(), (Put::Reindex, new)).await;
+        drop(gate);
+        match bodies::kept(provider, &laid, done).await? {
+            Some(out) => {
+                reserved.used();
+                return out.settle(provider, vault).await;
+            }
+            None => bodies::delete(provider, laid.blobs()).await,
         }
     }
     Err(overrun())
@@ -147,7 +146,8 @@ pub async fn remove(provider: &Provider, vault: &OpenVault, id: LocalId) -> Resu
         let gone = ChangeRow { document: id, sequence: None };
         let answer = vault.live.submit(&provider.store, batch, gone, |_, _| ())?;
         if vault.outcome(answer.await)? {
-            return out.settle(provider, vault, found.row.lies.len + OVERHEAD).await;
+            out.bytes += found.row.lies.len + OVERHEAD;
+            return out.settle(provider, vault).await;
         }
     }
     Err(overrun())
@@ -179,7 +179,7 @@ fn growth(found: Option<&Stored>, new: u64) -> u64 {
     new.saturating_sub(old_len(found))
 }
 
-/// What falls away with a batch: blobs, and bytes of chunks.
+/// What falls away with a batch: blobs, and bytes of chunks and of a longer state.
 #[derive(Default)]
 struct Out {
     blobs: Vec<BlobId>,
@@ -187,14 +187,9 @@ struct Out {
 }
 
 impl Out {
-    /// The batch is durable: what fell away with it goes, with `smaller` bytes of the document.
-    async fn settle(
-        self,
-        provider: &Provider,
-        vault: &OpenVault,
-        smaller: u64,
-    ) -> Result<(), Failure> {
-        vault.live.used.release(self.bytes + smaller);
+    /// The batch is durable: what fell away with it goes.
+    async fn settle(self, provider: &Provider, vault: &OpenVault) -> Result<(), Failure> {
+        vault.live.used.release(self.bytes);
         provider.metrics.edv_documents_stored.one();
         bodies::delete(provider, self.blobs).await;
         Ok(())
@@ -210,16 +205,34 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
+    /// Stores it in the place of what is found, judged anew whenever others were faster.
+    async fn put(
+        &self,
+        provider: &Provider,
+        how: Put,
+        (reserved, new): (&mut Reserved, u64),
+    ) -> Result<Out, Failure> {
+        for _ in 0..TRIES {
+            let found = stored(provider, self.vault, self.document.id)?;
+            how.judge(found.as_ref(), self.document.sequence)?;
+            reserved.resize(growth(found.as_ref(), new))?;
+            if let Some(out) = self.submit(provider, found.as_ref(), (how, new)).await? {
+                return Ok(out);
+            }
+        }
+        Err(overrun())
+    }
+
     /// Stores it in the place of what was found. `None`: somebody was faster.
     async fn submit(
         &self,
         provider: &Provider,
         found: Option<&Stored>,
-        how: Put,
+        (how, new): (Put, u64),
     ) -> Result<Option<Out>, Failure> {
         let (vault, id) = (self.vault, self.document.id);
         let mut batch = vault.batch();
-        let mut out = Out::default();
+        let mut out = Out { bytes: old_len(found).saturating_sub(new), ..Out::default() };
         let key = rows::document(vault.id, id);
         let mut old_terms: &[Claim] = &[];
         match found {

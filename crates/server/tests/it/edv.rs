@@ -272,6 +272,30 @@ async fn a_vault_is_filled_to_its_quota_and_can_be_made_smaller() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_refused_again_and_again_leaves_nothing_on_the_disk() {
+    let memory = Memory::new();
+    let (rows, blobs) = (Arc::new(memory.clone()), Arc::new(memory.clone()));
+    let identity = Identity::generate().unwrap();
+    let provider = Provider::new(rows, blobs, identity, open(EdvPolicy::Open)).unwrap();
+    let running = Running::over(provider).await;
+    let client = running.client().await;
+    let vault = Person::new().vault(&client).await;
+    let id = new_id();
+    vault.insert(&client, &document(&id, 0, "u1", 200_000)).await.expect(201);
+    for _ in 0..5 {
+        let taken = vault.insert(&client, &document(&new_id(), 0, "u1", 200_000)).await;
+        refused(&taken, 409, "DuplicateError");
+    }
+    assert_eq!(memory.list(None, 100).unwrap().len(), 1, "the one that was taken");
+    // Nor does a state that another took the place of.
+    vault.update(&client, &document(&id, 1, "u1", 300_000)).await.expect(204);
+    assert_eq!(memory.list(None, 100).unwrap().len(), 1);
+    vault.update(&client, &document(&id, 2, "u1", 30)).await.expect(204);
+    assert!(memory.list(None, 100).unwrap().is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_deleted_vault_held_is_gone_to_the_last_blob() {
     let memory = Memory::new();
     let config = open(EdvPolicy::Open);

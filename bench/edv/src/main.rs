@@ -1,0 +1,163 @@
+//! The load on a provider's EDV vaults: small documents, many at once, one request each. Comes in:
+//! a provider's address, how many, how long. Goes out: one line with what was achieved. Must not
+//! know: what it is compared with.
+//!
+//! Requests are signed beforehand, as long as the signatures stay good: what is measured is the
+//! provider with all its checks. Each writer has one connection and waits for each answer.
+#![forbid(unsafe_code)]
+
+mod connection;
+mod requests;
+
+use std::process::ExitCode;
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use connection::Connection;
+use requests::{Owner, new_document_id};
+
+const USAGE: &str = "usage: strongroom-edv-load put|get --provider http://ADDR [--writers N] \
+                     [--seconds S]";
+/// Requests signed beforehand for each writer and second; a writer that runs out ends early.
+const SIGNED_A_SECOND: usize = 500;
+/// Documents that are there to be read.
+const READ_FROM: usize = 2_000;
+
+/// Anything that ends a run: none of it is measured as a slower operation.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a run is told.
+struct Wish {
+    puts: bool,
+    host: String,
+    writers: usize,
+    seconds: u64,
+}
+
+fn main() -> ExitCode {
+    match read_arguments().and_then(|wish| run(&wish)) {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("strongroom-edv-load: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn read_arguments() -> Result<Wish, Failure> {
+    let mut words = std::env::args().skip(1);
+    let puts = match words.next().as_deref() {
+        Some("put") => true,
+        Some("get") => false,
+        _ => return Err(USAGE.into()),
+    };
+    let (mut host, mut writers, mut seconds) = (None, 16, 10);
+    while let Some(word) = words.next() {
+        let value = words.next().ok_or(USAGE)?;
+        match word.as_str() {
+            "--provider" => host = value.strip_prefix("http://").map(str::to_owned),
+            "--writers" => writers = value.parse()?,
+            "--seconds" => seconds = value.parse()?,
+            _ => return Err(USAGE.into()),
+        }
+    }
+    if !(1..=256).contains(&writers) || !(1..=600).contains(&seconds) {
+        return Err("give 1 to 256 writers and 1 to 600 seconds".into());
+    }
+    Ok(Wish { puts, host: host.ok_or(USAGE)?, writers, seconds })
+}
+
+fn run(wish: &Wish) -> Result<String, Failure> {
+    let mut first = Connection::open(&wish.host)?;
+    let owner = Arc::new(Owner::with_vault(&wish.host, &mut first)?);
+    let ids = if wish.puts { Vec::new() } else { fill(&owner, &mut first)? };
+    let ids = Arc::new(ids);
+    let start = Arc::new(Barrier::new(wish.writers));
+    let lanes: Vec<_> = (0..wish.writers)
+        .map(|lane| {
+            let (owner, ids, start) = (owner.clone(), ids.clone(), start.clone());
+            let (host, puts, seconds) = (wish.host.clone(), wish.puts, wish.seconds);
+            thread::spawn(move || -> Result<Lane, Failure> {
+                let requests = signed(&owner, &ids, lane, puts, seconds)?;
+                let mut connection = Connection::open(&host)?;
+                start.wait();
+                work(&mut connection, &requests, puts, Duration::from_secs(seconds))
+            })
+        })
+        .collect();
+    let mut took = Vec::new();
+    let mut seconds = 0.0_f64;
+    for lane in lanes {
+        let lane = lane.join().map_err(|_| "a writer ended")??;
+        took.extend(lane.took);
+        seconds = seconds.max(lane.seconds);
+    }
+    took.sort_unstable();
+    let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().unwrap_or(0);
+    Ok(format!(
+        "{{\"operations\": {}, \"seconds\": {seconds:.3}, \"p50_ms\": {:.3}, \"p99_ms\": {:.3}, \
+         \"body_b\": {}}}",
+        took.len(),
+        at(0.5) as f64 / 1e3,
+        at(0.99) as f64 / 1e3,
+        owner.body_len(),
+    ))
+}
+
+/// Puts in what is read later, unmeasured.
+fn fill(owner: &Owner, connection: &mut Connection) -> Result<Vec<String>, Failure> {
+    let ids: Vec<_> = (0..READ_FROM).map(|_| new_document_id()).collect::<Result<_, _>>()?;
+    for id in &ids {
+        connection.ask(&owner.insert(id)?, 201)?;
+    }
+    Ok(ids)
+}
+
+/// What one writer will send.
+fn signed(
+    owner: &Owner,
+    ids: &[String],
+    lane: usize,
+    puts: bool,
+    seconds: u64,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    if puts {
+        let count = SIGNED_A_SECOND * seconds as usize;
+        return (0..count).map(|_| owner.insert(&new_document_id()?)).collect();
+    }
+    // Reads may be repeated: each begins elsewhere in the same list.
+    let mut requests: Vec<_> = ids.iter().map(|id| owner.read(id)).collect::<Result<_, _>>()?;
+    requests.rotate_left(lane * ids.len() / 256);
+    Ok(requests)
+}
+
+/// What one writer achieved.
+struct Lane {
+    took: Vec<u64>,
+    seconds: f64,
+}
+
+fn work(
+    connection: &mut Connection,
+    requests: &[Vec<u8>],
+    puts: bool,
+    time: Duration,
+) -> Result<Lane, Failure> {
+    let began = Instant::now();
+    let mut took = Vec::new();
+    let rounds = if puts { 1 } else { usize::MAX };
+    let expected = if puts { 201 } else { 200 };
+    for request in requests.iter().cycle().take(requests.len().saturating_mul(rounds)) {
+        let asked = Instant::now();
+        if asked - began >= time {
+            break;
+        }
+        connection.ask(request, expected)?;
+        took.push(asked.elapsed().as_micros() as u64);
+    }
+    Ok(Lane { took, seconds: began.elapsed().as_secs_f64() })
+}
