@@ -338,7 +338,8 @@ impl State {
     fn description(&self, tls: bool) -> String {
         let key = Base64UrlUnpadded::encode_string(&self.key.verifying_key().to_bytes());
         let tls = tls && !self.hides_tls.load(Ordering::SeqCst);
-        format!(r#"{{"formats":[0],"key":"{key}","sign_up":"open","tls_exporter":{tls}}}"#)
+        let format = strongroom_wire::format::FORMAT;
+        format!(r#"{{"formats":[{format}],"key":"{key}","sign_up":"open","tls_exporter":{tls}}}"#)
     }
 }
 

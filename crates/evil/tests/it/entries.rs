@@ -418,7 +418,9 @@ fn a07_downgrade() {
                     "formats",
                     Act::body(|body| {
                         let text = String::from_utf8(body.clone()).unwrap();
-                        *body = text.replace("\"formats\":[0]", "\"formats\":[77]").into_bytes();
+                        let ours = format!("\"formats\":[{}]", strongroom_wire::format::FORMAT);
+                        assert!(text.contains(&ours), "{text}");
+                        *body = text.replace(&ours, "\"formats\":[77]").into_bytes();
                     }),
                 )
                 .when(|asked| asked.route().ends_with("/strongroom")),

@@ -107,7 +107,8 @@ fn a32_ranges_outside_the_area() {
     let tags = tags.chain([DocumentTag::ZERO, DocumentTag([255; 16])]);
     for tag in tags {
         let mut body = Vec::new();
-        Frame::Hello { formats: vec![0], salt: [1; 16] }.write(&mut body);
+        Frame::Hello { formats: vec![strongroom_wire::format::FORMAT], salt: [1; 16] }
+            .write(&mut body);
         Frame::Since { area: Area::Document(tag), cursor: None }.write(&mut body);
         let answered = mallory.runtime.block_on(session.exchange(mallory.bucket, body));
         for frame in answered.unwrap_or_default() {
