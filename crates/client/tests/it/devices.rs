@@ -254,7 +254,10 @@ fn a_cycle_that_changes_is_cut_at_the_same_place_by_whoever_hears_of_it_when() {
     phone.sync();
 
     // A member is written again: now it is the last one.
-    let find = |name: &str| all(&phone).into_iter().find(|one| one.name == name).unwrap();
+    let find = |name: &str| {
+        let found = all(&phone).into_iter().find(|one| one.name == name);
+        found.unwrap_or_else(|| panic!("{name} hangs nowhere"))
+    };
     phone.write("touched/x", "");
     std::fs::set_permissions(
         phone.path("touched"),

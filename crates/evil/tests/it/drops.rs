@@ -75,7 +75,7 @@ fn a52_another_key_is_handed_to_a_drops_sender() {
     for (what, act) in cases {
         let rule = world.play(Rule::new(what, act).when(is_card));
         let seen = world.evil.tap().all().len();
-        let refused = put(&address, &secret).unwrap_err();
+        let refused = put(&address, &secret).expect_err(what);
         assert!(rule.fired() > 0, "{what}: the script never ran");
         assert_eq!(refused.kind(), ErrorKind::Damaged, "{what}: {refused}");
         assert_eq!(sent_since(&world, seen), 0, "{what}: something was sent");
