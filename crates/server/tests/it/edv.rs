@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use strongroom_server::{Config, EdvConfig, EdvPolicy, Identity, Provider};
+use strongroom_server::{Config, EdvConfig, EdvPolicy, Identity, Provider, TlsFiles};
 use strongroom_store::faulty::{Faulty, Script};
 use strongroom_store::{Blobs as _, Memory, Rows};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -444,6 +444,33 @@ async fn all_is_there_after_a_restart() {
     // Under any other name it is another provider's.
     let elsewhere = running.client().await;
     refused(&vault.get(&elsewhere, &small).await, 403, "NotAllowedError");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_it_is_the_same_with_either_http() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    let mut config = open(EdvPolicy::Open);
+    config.tls = Some(TlsFiles { cert, key });
+    config.edv.base = Some("https://edv.example".into());
+    let running = Running::start(config).await;
+    for two in [false, true] {
+        let trusted = made.cert.der();
+        let mut client = Client::tls(running.address(), running.key(), trusted, two).await;
+        client.origin = "https://edv.example".into();
+        let vault = Person::new().vault(&client).await;
+        let id = new_id();
+        vault.insert(&client, &document(&id, 0, "u1", 70_000)).await.expect(201);
+        vault.update(&client, &document(&id, 1, "u1", 10)).await.expect(204);
+        assert_eq!(is_whole(&vault, &client).await[&id], (1, "u1".to_owned()));
+        // The scheme is part of what a capability names.
+        client.origin = "http://edv.example".into();
+        refused(&vault.get(&client, &id).await, 403, "NotAllowedError");
+    }
     running.stop().await;
 }
 
