@@ -194,7 +194,8 @@ pub fn read(plain: &[u8], place: &Place<'_>) -> Result<Document, EdvError> {
     let mut part = |name: &str| all.get_mut(name).map(Value::take);
     let body = Body {
         content: part("content").ok_or(EdvError::Form)?,
-        meta: part("meta").unwrap_or_default(),
+        // Other programs leave it out where they have nothing to say.
+        meta: part("meta").unwrap_or_else(|| json!({})),
         stream: part("stream"),
     };
     Ok(Document { body, proof })

@@ -55,6 +55,7 @@ pub(super) struct Draft<'a> {
 impl Edv<'_> {
     /// Puts a document; without an id, a new one. A stream it has stays.
     pub fn put(&self, id: Option<&str>, content: &EdvContent) -> Result<EdvPut> {
+        objects(content)?;
         let (id, current) = self.for_writing(id)?;
         let mut draft = self.draft(&id, current.as_ref(), content)?;
         if let Some(current) = &current {
@@ -116,10 +117,6 @@ impl Edv<'_> {
         let sequence = current.map_or(0, |current| current.stored.sequence + 1);
         if sequence > SEQUENCE_MAX {
             return Err(Error::new(ErrorKind::Full, format!("{id} has no further number left")));
-        }
-        if !content.content.is_object() || !content.meta.is_object() {
-            return Err(Error::new(ErrorKind::Usage, "content and meta are JSON objects")
-                .with_hint(r#"write it as {"name": "value"}"#));
         }
         Ok(Draft {
             id,
@@ -283,6 +280,15 @@ impl Edv<'_> {
             }
         }
     }
+}
+
+/// What a person puts is objects; what others put may be anything.
+pub(super) fn objects(content: &EdvContent) -> Result<()> {
+    if content.content.is_object() && content.meta.is_object() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Usage, "content and meta are JSON objects")
+        .with_hint(r#"write it as {"name": "value"}"#))
 }
 
 fn no_document(id: &str) -> Error {

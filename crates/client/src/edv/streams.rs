@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::Edv;
 use super::answers::{self, StreamState};
-use super::documents::{EdvContent, PutStream};
+use super::documents::{EdvContent, PutStream, objects};
 use super::opening::OpenDocument;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::{Progress, Stage};
@@ -34,6 +34,7 @@ impl Edv<'_> {
         stream: &mut PutStream<'_>,
         progress: &dyn Progress,
     ) -> Result<EdvPut> {
+        objects(content)?;
         let (id, current) = self.for_writing(id)?;
         let mut draft = self.draft(&id, current.as_ref(), content)?;
         draft.body.stream = Some(json!({"pending": true}));

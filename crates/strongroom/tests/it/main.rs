@@ -8,6 +8,8 @@ mod contacts;
 mod device;
 mod devices;
 mod drops;
+mod edv;
+mod edv_interop;
 mod files;
 mod full;
 mod interrupts;
