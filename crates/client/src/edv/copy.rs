@@ -2,8 +2,8 @@
 //! documents as files there, under epochs, signed entries and sealed names. Must not know:
 //! terminals.
 //!
-//! Of a document its content and what is said about it become one JSON file, `ID.json`; its stream
-//! becomes `ID.bin`. Copying again changes what has changed.
+//! Of a document its content, what is said about it and what of it may be believed become one JSON
+//! file, `ID.json`; its stream becomes `ID.bin`. Copying again changes what has changed.
 
 use std::io::Cursor;
 
@@ -63,7 +63,11 @@ impl Edv<'_> {
 
     fn copy_one(&self, opened: &OpenDocument, to: &Place, copied: &mut EdvCopied) -> Result<()> {
         let id = &opened.stored.id;
-        let json = json!({"content": opened.body.content, "meta": opened.body.meta});
+        let json = json!({
+            "content": opened.body.content,
+            "meta": opened.body.meta,
+            "trust": opened.trust,
+        });
         let text = format!("{json:#}\n");
         self.vault.put_reader(&below(to, &format!("{id}.json")), &mut Cursor::new(&text))?;
         copied.documents += 1;

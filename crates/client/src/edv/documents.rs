@@ -50,14 +50,28 @@ pub(super) struct Draft<'a> {
     /// Entries of the index before.
     pub(super) indexed: Vec<Value>,
     pub(super) recipients: Vec<AgreementPublic>,
+    /// Whether this person says it. What nobody had signed is not signed because it is sealed
+    /// again: a document of a stranger's would become this person's word.
+    pub(super) signed: bool,
 }
 
 impl Edv<'_> {
     /// Puts a document; without an id, a new one. A stream it has stays.
     pub fn put(&self, id: Option<&str>, content: &EdvContent) -> Result<EdvPut> {
         objects(content)?;
+        self.put_as(id, content, true)
+    }
+
+    /// The same, signed or not.
+    pub(super) fn put_as(
+        &self,
+        id: Option<&str>,
+        content: &EdvContent,
+        signed: bool,
+    ) -> Result<EdvPut> {
         let (id, current) = self.for_writing(id)?;
         let mut draft = self.draft(&id, current.as_ref(), content)?;
+        draft.signed = signed;
         if let Some(current) = &current {
             draft.body.stream.clone_from(&current.body.stream);
             draft.stream = current.stored.stream;
@@ -130,6 +144,7 @@ impl Edv<'_> {
             stream: None,
             indexed: current.map_or_else(Vec::new, |current| current.stored.indexed.clone()),
             recipients: self.recipients_of(id, current)?,
+            signed: true,
         })
     }
 
@@ -143,7 +158,11 @@ impl Edv<'_> {
         };
         let kids: Vec<&str> = draft.recipients.iter().map(AgreementPublic::kid).collect();
         let place = self.place(id, *sequence);
-        let plain = edv::write(body, &place, &kids, manifest.as_ref(), &self.signer);
+        let plain = if draft.signed {
+            edv::write(body, &place, &kids, manifest.as_ref(), &self.signer)
+        } else {
+            Ok(edv::write_plain(body))
+        };
         let plain = plain.map_err(|error| Error::new(ErrorKind::Full, format!("{id}: {error}")))?;
         let jwe = Sealer::new(self.record.profile, &draft.recipients, &mut SystemRng)
             .and_then(|sealer| sealer.seal(&plain, &mut SystemRng))
@@ -151,7 +170,7 @@ impl Edv<'_> {
         let seen = Seen {
             sequence: *sequence,
             digest: jwe.digest(),
-            signed: true,
+            signed: draft.signed,
             deleted: body.meta["deleted"] == true,
             values: self.values_of(body),
         };

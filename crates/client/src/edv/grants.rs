@@ -161,13 +161,17 @@ impl Edv<'_> {
         for (_, zcap) in &ended {
             self.revoke_at_server(zcap)?;
         }
-        let over: Vec<EdvGrant> =
-            ended.iter().map(|(grant, _)| EdvGrant { ended: true, ..grant.clone() }).collect();
-        self.vault.keep_grants(&self.record.url, &over)?;
+        self.leaving = ended.iter().map(|(grant, _)| grant.clone()).collect();
         let mut sealed_again = 0;
         for (_, zcap) in &ended {
             sealed_again += self.reseal(zcap.target(), progress)?;
         }
+        // Only now: an end in between leaves the grant on the list, and the same command goes on.
+        let over: Vec<EdvGrant> = std::mem::take(&mut self.leaving)
+            .into_iter()
+            .map(|grant| EdvGrant { ended: true, ..grant })
+            .collect();
+        self.vault.keep_grants(&self.record.url, &over)?;
         let ended = ended.iter().map(|(grant, zcap)| info(&grant.kid, zcap)).collect();
         Ok(EdvRevoked { ended, sealed_again })
     }
@@ -183,13 +187,21 @@ impl Edv<'_> {
         if done { Ok(()) } else { Err(refused(&answer)) }
     }
 
-    /// Grants that cover a document.
-    pub(super) fn grants_over<'b>(
-        &'b self,
+    /// Whether somebody was let in to write a document, and is not out yet.
+    pub(super) fn was_let_in_to_write(&self, did: &str, id: &str) -> bool {
+        self.grants_over(&self.record.grants, id)
+            .chain(self.grants_over(&self.leaving, id))
+            .any(|(_, zcap)| zcap.allows("write") && zcap.controllers().iter().any(|it| it == did))
+    }
+
+    /// Those of some grants that cover a document.
+    fn grants_over<'b>(
+        &self,
+        grants: &'b [EdvGrant],
         id: &str,
     ) -> impl Iterator<Item = (&'b EdvGrant, Zcap)> + use<'b> {
         let url = self.document_url(id);
-        self.record.grants.iter().filter_map(move |grant| {
+        grants.iter().filter_map(move |grant| {
             let zcap = keys::read_zcap(&grant.zcap).ok()?;
             target_is_within(&url, zcap.target()).then_some((grant, zcap))
         })
@@ -204,8 +216,9 @@ impl Edv<'_> {
     ) -> Result<Vec<AgreementPublic>> {
         let mut all = vec![self.agreement()?.public()];
         let now = self.vault.clock.now_secs();
-        let lasting =
-            self.grants_over(id).filter(|(_, zcap)| zcap.expires().millis() / 1_000 > now);
+        let lasting = self
+            .grants_over(&self.record.grants, id)
+            .filter(|(_, zcap)| zcap.expires().millis() / 1_000 > now);
         let mut kids: Vec<String> = lasting.map(|(grant, _)| grant.kid.clone()).collect();
         if !self.is_own() {
             kids.push(self.record.owner_kid.clone());

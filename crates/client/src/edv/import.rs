@@ -259,10 +259,10 @@ impl Edv<'_> {
     ) -> Result<u64> {
         let content =
             EdvContent { content: opened.body.content.clone(), meta: opened.body.meta.clone() };
-        let id = Some(opened.stored.id.as_str());
+        let (id, signed) = (Some(opened.stored.id.as_str()), opened.proof.is_some());
         let streamed = opened.body.stream.as_ref().is_some_and(|it| it["chunks"].is_u64());
         if !streamed {
-            self.put(id, &content)?;
+            self.put_as(id, &content, signed)?;
             return Ok(0);
         }
         let chunks = old.chunks_of(opened, false)?;
@@ -271,8 +271,8 @@ impl Edv<'_> {
             Ok(line.map(|line| Bytes::from(line["chunk"].to_string())))
         };
         let mut reader = StreamReader::new(chunks, fetch);
-        let put =
-            self.put_stream(id, &content, &mut PutStream { from: &mut reader, len: None }, &Quiet);
+        let mut stream = PutStream { from: &mut reader, len: None };
+        let put = self.put_stream_as(id, &content, &mut stream, signed, &Quiet);
         match reader.failed {
             Some(error) => Err(error),
             None => Ok(put?.chunks.unwrap_or_default()),

@@ -50,6 +50,8 @@ pub struct Edv<'a> {
     signer: EdvSigningKey,
     /// What lets this person in, if the vault is another's.
     zcap: Option<Zcap>,
+    /// Who is being let out: what they wrote until now is still theirs to have written.
+    leaving: Vec<EdvGrant>,
 }
 
 impl core::fmt::Debug for Edv<'_> {
@@ -64,7 +66,7 @@ impl<'a> Edv<'a> {
         let remote = EdvRemote::new(origin, &Options::default())?;
         let signer = EdvSigningKey::from_secret_bytes(&record.seed);
         let zcap = record.zcap.as_deref().map(keys::read_zcap).transpose()?;
-        Ok(Self { vault, record, remote, signer, zcap })
+        Ok(Self { vault, record, remote, signer, zcap, leaving: Vec::new() })
     }
 
     /// Its URL, which is its id.

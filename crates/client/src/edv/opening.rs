@@ -88,11 +88,7 @@ impl Edv<'_> {
     /// it.
     fn may_write(&self, did: &str, id: &str) -> bool {
         let own = keys::did_of(&self.signer);
-        did == own
-            || did == self.record.controller
-            || self.grants_over(id).any(|(_, zcap)| {
-                zcap.allows("write") && zcap.controllers().iter().any(|one| one == did)
-            })
+        did == own || did == self.record.controller || self.was_let_in_to_write(did, id)
     }
 }
 

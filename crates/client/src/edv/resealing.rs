@@ -52,6 +52,7 @@ impl Edv<'_> {
         let content =
             EdvContent { content: opened.body.content.clone(), meta: opened.body.meta.clone() };
         let mut draft = self.draft(id, Some(opened), &content)?;
+        draft.signed = opened.proof.is_some();
         let due: BTreeSet<&str> = draft.recipients.iter().map(AgreementPublic::kid).collect();
         let are: BTreeSet<&str> =
             opened.stored.jwe.recipients().iter().map(|it| it.kid.as_str()).collect();

@@ -35,8 +35,21 @@ impl Edv<'_> {
         progress: &dyn Progress,
     ) -> Result<EdvPut> {
         objects(content)?;
+        self.put_stream_as(id, content, stream, true, progress)
+    }
+
+    /// The same, signed or not.
+    pub(super) fn put_stream_as(
+        &self,
+        id: Option<&str>,
+        content: &EdvContent,
+        stream: &mut PutStream<'_>,
+        signed: bool,
+        progress: &dyn Progress,
+    ) -> Result<EdvPut> {
         let (id, current) = self.for_writing(id)?;
         let mut draft = self.draft(&id, current.as_ref(), content)?;
+        draft.signed = signed;
         draft.body.stream = Some(json!({"pending": true}));
         draft.stream = Some(StreamState::default());
         self.send(&draft, current.is_none())?;

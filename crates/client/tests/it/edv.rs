@@ -356,6 +356,28 @@ fn nobody_is_sealed_to_because_a_server_names_them() {
     assert!(!recipients.contains(&mallory));
 }
 
+/// Whoever knows a public key can write. That this is sealed again, for Bob too, or moves in a
+/// file, makes it nobody's word.
+#[test]
+fn what_nobody_signed_is_not_signed_because_it_is_sealed_again() {
+    let provider = Provider::start();
+    let (alice, bob) = (Device::at(&provider), Device::at(&provider));
+    let mut edv = make(&alice.vault, "unsigned");
+    let (own, forged) = (put(&edv, json!({"n": 1})), "z19pjAGaCdp2EkKzUcvdSf9wG");
+    let server = Other::with(&edv);
+    server.post(forged, &server.plain(forged, 0, json!({"pay": "mallory"})));
+    let key = bob.vault.edv_identity().unwrap().key;
+    let to = GrantOptions { to: &key, document: None, write: false, until: later(1) };
+    let granted = edv.grant(&to, &Quiet).unwrap();
+    assert_eq!(granted.sealed_again, 2);
+    import(&bob.vault, &granted.file, Some("hers"));
+    import(&alice.vault, &exported(&edv), Some("moved"));
+    for edv in [&edv, &bob.vault.edv("hers").unwrap(), &alice.vault.edv("moved").unwrap()] {
+        assert_eq!(edv.get(forged, false).unwrap().trust, EdvTrust::NotAuthenticated);
+        assert_eq!(edv.get(&own, false).unwrap().trust, EdvTrust::Signed);
+    }
+}
+
 fn import(vault: &Vault, file: &str, name: Option<&str>) -> EdvImported {
     try_import(vault, file, name).unwrap()
 }
