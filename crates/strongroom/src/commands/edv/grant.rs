@@ -72,6 +72,7 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         writeln!(to, "they may {what} until {until}; hand them {}", session.out.name(&file))?;
         let again = counted(granted.sealed_again, "document was", "documents were");
         writeln!(to, "  {again} sealed again, for them too")?;
-        writeln!(to, "  to end it: strongroom edv revoke NAME {}", granted.info.id)
+        let vault = session.out.name(&args.vault);
+        writeln!(to, "  to end it: strongroom edv revoke {vault} {}", granted.info.id)
     })
 }
