@@ -19,6 +19,7 @@ use strongroom_wire::entry::{Entry, Kind};
 use strongroom_wire::ids::{ChunkId, DocumentTag, EntryId, MemberTag};
 use strongroom_wire::limits::BATCH_ENTRIES_MAX;
 
+use super::hidden::counts;
 use super::{Bucket, Change, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::get::Fetcher;
@@ -258,12 +259,17 @@ impl Vault {
         intake.commit().map(drop)
     }
 
-    /// What purge entries named already.
+    /// What purge entries named that count. One that was set aside explains no chunk that is missing:
+    /// who was taken out may have written it to hide what a provider lost for him.
     pub(super) fn purged(&self, bucket: &Bucket) -> Result<BTreeSet<EntryId>> {
         let mut gone = BTreeSet::new();
+        let Some(control) = self.control(bucket)? else { return Ok(gone) };
         let purges = Intake::start(&self.replica, bucket.no())?.checkpoints().purges.clone();
         for id in purges {
             let Some(entry) = self.replica.entry_by_id(bucket.no(), id)? else { continue };
+            if !counts(&control, entry.header()) {
+                continue;
+            }
             if let Ok(Clear::Purge { entries, .. }) = Clear::decode(Kind::Purge, entry.clear()) {
                 gone.extend(entries);
             }

@@ -134,6 +134,7 @@ impl Vault {
     }
 }
 
-fn counts(control: &Control, header: &Header) -> bool {
+/// Whether an entry counts: its author was not taken out, or wrote it before.
+pub(super) fn counts(control: &Control, header: &Header) -> bool {
     control.judge(header) != Err(ControlError::Stopped)
 }

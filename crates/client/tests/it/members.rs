@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use strongroom_client::{ErrorKind, Quiet, Rights, Terms, Vault};
 
 use crate::sharing::{SHARED, meet, shared, who};
-use crate::support::{Device, Provider, cat, try_put};
+use crate::support::{Device, Provider, cat, noise, try_put};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -279,6 +279,31 @@ fn honest_work_past_a_cutoff_is_set_aside_and_adopted_or_dismissed() {
     assert_eq!(tablet.cat("plans:/late"), b"honest work");
     assert!(tablet.vault.quarantine(None).unwrap().is_empty());
     alice.assert_whole();
+}
+
+/// A purge that does not count explains nothing: what it made the provider let go of is missed.
+#[test]
+fn what_somebody_purged_past_a_cutoff_is_named_as_lost() {
+    let provider = Provider::start();
+    let (alice, bob) = (Device::at(&provider), Device::at(&provider));
+    let carroll = Device::at(&provider);
+    shared(&alice, &bob, Rights::Admin);
+    meet(&bob, &carroll, "Carroll");
+    let granted = bob.vault.grant(Some(SHARED), "Carroll", Rights::Read, None).unwrap();
+    carroll.vault.accept(&granted.invitation, &Quiet).unwrap();
+    alice.sync();
+    alice.put_text("plans:/large", noise(100_000, 4));
+    bob.sync();
+    alice.assert_whole();
+    // He seals it again without Carroll, and what she could open goes: rightly, as yet.
+    bob.vault.remove_member(Some(SHARED), "Carroll").unwrap();
+    assert!(bob.vault.seal_anew(Some(SHARED), "Carroll", &Quiet).unwrap().purged > 0);
+    bob.assert_whole();
+    // Alice, who has seen none of it, takes him out: his versions and his purge are set aside.
+    alice.vault.remove_member(Some(SHARED), "Bob").unwrap();
+    alice.sync();
+    let report = alice.vault.verify(true, &Quiet).unwrap();
+    assert!(report.damaged.iter().any(|it| it.reason.contains("(large)")), "{report:?}");
 }
 
 #[test]
