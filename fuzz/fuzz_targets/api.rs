@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use strongroom_wire::api::{
-    Holding, RecordPut, SignUp, VaultTerms, decode_have, decode_records, encode_have,
+    CopyChunks, Holding, RecordPut, SignUp, VaultTerms, decode_have, decode_records, encode_have,
     encode_records,
 };
 use strongroom_wire::ids::{SessionId, Thumbprint};
@@ -20,6 +20,7 @@ fuzz_target!(|data: &[u8]| {
         3 => decode_have(body).map(|chunks| encode_have(&chunks)),
         4 => RecordPut::decode(body).map(|put| put.encode()),
         5 => decode_records(body).map(|records| encode_records(&records)),
+        6 => CopyChunks::decode(body).map(|copy| copy.encode()),
         _ => return,
     };
     if let Ok(again) = again {

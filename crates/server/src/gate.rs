@@ -88,8 +88,7 @@ impl Call {
 
     /// The bucket, for one of these actions on the whole of it.
     pub async fn bucket(&self, id: BucketId, actions: &[Action]) -> Result<Arc<Bucket>, Refusal> {
-        let (bucket, area) = self.part(id, actions).await?;
-        if area == Area::Bucket { Ok(bucket) } else { Err(Problem::Forbidden.into()) }
+        whole(&self.provider, &self.session, id, actions).await
     }
 
     /// The bucket, for one of these actions on the part of it that the chain is about: who asks for
@@ -100,26 +99,45 @@ impl Call {
         id: BucketId,
         actions: &[Action],
     ) -> Result<(Arc<Bucket>, Area), Refusal> {
-        let grant = self.grant()?;
-        let target = grant.target();
-        if target.bucket() != Some(id) {
-            return Err(Problem::Forbidden.into());
-        }
-        let bucket = self.provider.buckets.open(id).await?;
-        // The session was opened on this bucket, so it was here.
-        let bucket = bucket.ok_or_else(|| unauthorized(&self.provider))?;
-        let control = bucket.published().control;
-        if !control.may_use(grant) {
-            self.provider.sessions.end(&self.session);
-            return Err(unauthorized(&self.provider));
-        }
-        let pull_only = control.is_deactivated();
-        let may = |action: &Action| {
-            grant.allows(*action, target) && (!pull_only || *action == Action::Pull)
-        };
-        let area = Area::of(target).ok_or(Problem::Forbidden)?;
-        if actions.iter().any(may) { Ok((bucket, area)) } else { Err(Problem::Forbidden.into()) }
+        part(&self.provider, &self.session, id, actions).await
     }
+}
+
+/// The bucket, where this session may do one of these with the whole of it.
+pub async fn whole(
+    provider: &Provider,
+    session: &Open,
+    id: BucketId,
+    actions: &[Action],
+) -> Result<Arc<Bucket>, Refusal> {
+    let (bucket, area) = part(provider, session, id, actions).await?;
+    if area == Area::Bucket { Ok(bucket) } else { Err(Problem::Forbidden.into()) }
+}
+
+async fn part(
+    provider: &Provider,
+    session: &Open,
+    id: BucketId,
+    actions: &[Action],
+) -> Result<(Arc<Bucket>, Area), Refusal> {
+    let grant = session.grant.as_ref().ok_or(Problem::Forbidden)?;
+    let target = grant.target();
+    if target.bucket() != Some(id) {
+        return Err(Problem::Forbidden.into());
+    }
+    let bucket = provider.buckets.open(id).await?;
+    // The session was opened on this bucket, so it was here.
+    let bucket = bucket.ok_or_else(|| unauthorized(provider))?;
+    let control = bucket.published().control;
+    if !control.may_use(grant) {
+        provider.sessions.end(session);
+        return Err(unauthorized(provider));
+    }
+    let pull_only = control.is_deactivated();
+    let may =
+        |action: &Action| grant.allows(*action, target) && (!pull_only || *action == Action::Pull);
+    let area = Area::of(target).ok_or(Problem::Forbidden)?;
+    if actions.iter().any(may) { Ok((bucket, area)) } else { Err(Problem::Forbidden.into()) }
 }
 
 /// The 401 of all cases. It tells the time, because a wrong clock is the one cause a person can

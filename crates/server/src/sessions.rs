@@ -30,6 +30,11 @@ impl Open {
     pub fn admit(&self, request: &SessionMac, now: u64) -> Result<(), SessionRefusal> {
         lock(&self.session).admit(request, now)
     }
+
+    /// Whether it vouches for what is asked for in another session.
+    pub fn vouches(&self, input: &[u8], mac: &[u8; 32], now: u64) -> Result<(), SessionRefusal> {
+        lock(&self.session).vouches(input, mac, now)
+    }
 }
 
 /// All open sessions.

@@ -184,20 +184,82 @@ impl Holding {
 /// one byte each, 1 or 0, in the same order.
 pub fn encode_have(chunks: &[ChunkId]) -> Vec<u8> {
     let mut w = Writer::with_capacity(chunks.len() * 34 + 3);
-    w.array(chunks.len());
-    for chunk in chunks {
-        w.bytes(&chunk.0);
-    }
+    write_chunks(&mut w, chunks);
     w.into_bytes()
 }
 
 /// Reads what [`encode_have`] wrote.
 pub fn decode_have(bytes: &[u8]) -> Result<Vec<ChunkId>, CborError> {
     let mut r = Reader::new(bytes);
-    let count = r.array(HAVE_CHUNKS_MAX)?;
-    let chunks = (0..count).map(|_| r.bytes_exact().map(ChunkId)).collect::<Result<_, _>>()?;
+    let chunks = read_chunks(&mut r)?;
     r.end()?;
     Ok(chunks)
+}
+
+/// `POST /buckets/{bucket}/copies`: makes chunks of another bucket this bucket's as well. Who asks
+/// has a session on each of the two; the one on the other bucket vouches for this request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopyChunks {
+    /// Where they are.
+    pub from: BucketId,
+    /// The session that may read them there.
+    pub session: SessionId,
+    /// Its MAC over [`CopyChunks::proof_input`].
+    pub proof: [u8; 32],
+    /// At most [`HAVE_CHUNKS_MAX`].
+    pub chunks: Vec<ChunkId>,
+}
+
+impl CopyChunks {
+    /// What the session on the other bucket vouches for: these chunks, into this bucket, asked for
+    /// in this session and no other. A request's signature base begins with a quotation mark, so
+    /// neither stands for the other.
+    pub fn proof_input(
+        from: BucketId,
+        to: BucketId,
+        asking: SessionId,
+        chunks: &[ChunkId],
+    ) -> Vec<u8> {
+        let mut w = Writer::with_capacity(chunks.len() * 34 + 128);
+        w.array(6).text("strongroom copy").uint(u64::from(FORMAT));
+        w.bytes(&from.0).bytes(&to.0).bytes(&asking.0);
+        write_chunks(&mut w, chunks);
+        w.into_bytes()
+    }
+
+    /// The canonical bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut w = Writer::with_capacity(self.chunks.len() * 34 + 96);
+        w.array(4).bytes(&self.from.0).bytes(&self.session.0).bytes(&self.proof);
+        write_chunks(&mut w, &self.chunks);
+        w.into_bytes()
+    }
+
+    /// Reads the canonical bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        let mut r = Reader::new(bytes);
+        r.array_exact(4)?;
+        let copy = Self {
+            from: BucketId(r.bytes_exact()?),
+            session: SessionId(r.bytes_exact()?),
+            proof: r.bytes_exact()?,
+            chunks: read_chunks(&mut r)?,
+        };
+        r.end()?;
+        Ok(copy)
+    }
+}
+
+fn write_chunks(w: &mut Writer, chunks: &[ChunkId]) {
+    w.array(chunks.len());
+    for chunk in chunks {
+        w.bytes(&chunk.0);
+    }
+}
+
+fn read_chunks(r: &mut Reader<'_>) -> Result<Vec<ChunkId>, CborError> {
+    let count = r.array(HAVE_CHUNKS_MAX)?;
+    (0..count).map(|_| r.bytes_exact().map(ChunkId)).collect()
 }
 
 /// `PUT /records/{record}`, with `host` on the vault: creates or replaces a recovery record.

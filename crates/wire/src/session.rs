@@ -98,6 +98,15 @@ impl Session {
         }
         if self.window.admit(request.counter) { Ok(()) } else { Err(SessionRefusal::Counter) }
     }
+
+    /// Whether this session, which has not ended, vouches for what is asked for in another. What is
+    /// vouched for names that other session, so nobody else can use it, and has an effect once.
+    pub fn vouches(&self, input: &[u8], mac: &[u8; 32], now: u64) -> Result<(), SessionRefusal> {
+        if now >= self.expires {
+            return Err(SessionRefusal::Ended);
+        }
+        if self.key.holds(input, mac) { Ok(()) } else { Err(SessionRefusal::Mac) }
+    }
 }
 
 /// The client's end of a session.
@@ -127,5 +136,10 @@ impl ClientSession {
         let proof = Proof::Session { created, counter, session: self.id };
         let unsigned = Unsigned::new(parts, &proof)?;
         Ok(unsigned.signed(&self.key.mac(unsigned.base())))
+    }
+
+    /// Vouches for what is asked for in another session ([`Session::vouches`]).
+    pub fn vouch(&self, input: &[u8]) -> [u8; 32] {
+        self.key.mac(input)
     }
 }

@@ -31,6 +31,7 @@ use crate::store::{Store, offload};
 mod admit;
 mod areas;
 mod chunks;
+mod copies;
 mod pull;
 
 pub use admit::{Admitted, Arriving, Bringing, Budget, is_simple};

@@ -21,7 +21,7 @@ use crate::refusal::{Answer, Refusal};
 use crate::store::offload;
 
 /// Actions of which one is needed to put chunks.
-const PUTTERS: &[Action] = &[Action::Write, Action::Put, Action::Append];
+pub(super) const PUTTERS: &[Action] = &[Action::Write, Action::Put, Action::Append];
 /// Bytes of a question by hash: 4,096 ids with their heads.
 const HAVE_LEN_MAX: usize = 4_096 * 34 + 3;
 

@@ -13,6 +13,7 @@ use crate::store::offload;
 
 mod buckets;
 mod chunks;
+mod copies;
 mod drops;
 mod entries;
 mod frames;
@@ -44,6 +45,7 @@ pub fn router(provider: Provider) -> Router {
         .route("/buckets/{bucket}/chunks", post(chunks::put_many))
         .route("/buckets/{bucket}/chunks/{chunk}", put(chunks::put).get(chunks::read))
         .route("/buckets/{bucket}/have", post(chunks::have))
+        .route("/buckets/{bucket}/copies", post(copies::copy))
         .route("/buckets/{bucket}/messages", post(drops::put))
         .route("/buckets/{bucket}/drop", put(drops::put_card).get(drops::card))
         .route(

@@ -35,6 +35,7 @@ use crate::refusal::Member;
         super::chunks::put_many,
         super::chunks::read,
         super::chunks::have,
+        super::copies::copy,
         super::drops::put,
         super::drops::put_card,
         super::drops::card,

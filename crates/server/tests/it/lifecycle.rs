@@ -172,7 +172,7 @@ async fn the_description_names_every_route() {
         let page = if operation.contains("/edvs") { edv } else { spec };
         assert!(page.contains(&format!("`{operation}`")), "its page lacks {operation}");
     }
-    assert_eq!(operations.len(), 28 + 18);
+    assert_eq!(operations.len(), 29 + 18);
     running.stop().await;
 }
 

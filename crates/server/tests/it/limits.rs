@@ -165,7 +165,7 @@ async fn a_quota_holds_for_all_buckets_of_a_vault_and_for_no_other() {
     running.stop().await;
 }
 
-async fn terms(client: &Client, vault: &Vault) -> VaultTerms {
+pub async fn terms(client: &Client, vault: &Vault) -> VaultTerms {
     let reply = client.call(&vault.session, "GET", "/vault", "").await.expect(200);
     VaultTerms::decode(&reply.body).unwrap()
 }

@@ -2,6 +2,7 @@
 //! Tests tell stories; each limit and each refusal has its positive control beside it.
 
 mod client;
+mod copies;
 mod process;
 mod world;
 

@@ -1,7 +1,7 @@
 //! Makes vectors/api: bodies of the requests that are not replication.
 
 use ed25519_dalek::Signer;
-use strongroom_wire::api::{Holding, SignUp, VaultTerms, encode_have, encode_records};
+use strongroom_wire::api::{CopyChunks, Holding, SignUp, VaultTerms, encode_have, encode_records};
 use strongroom_wire::ids::{BucketId, ChunkId, PublicKey, SessionId, Thumbprint, VaultTag};
 
 use crate::golden::Book;
@@ -86,6 +86,34 @@ fn vault() {
         .case("eight numbers", "limit", "nine fields are due", &list(&[list(&vec![uint(0); 8])]))
         .case("announced, not there", "cut", "100,000 in no bytes", &[0x9a, 0, 1, 0x86, 0xa0])
         .case("100,001", "limit", "more than a vault may list", &[0x9a, 0, 1, 0x86, 0xa1])
+        .settle();
+}
+
+#[test]
+fn copies() {
+    let copy = |chunks: &[ChunkId]| CopyChunks {
+        from: BucketId([3; 32]),
+        session: SessionId([4; 16]),
+        proof: [5; 32],
+        chunks: chunks.to_vec(),
+    };
+    let made = |from: usize, session: usize, proof: usize, chunks: Vec<u8>| {
+        list(&[blob(&vec![3; from]), blob(&vec![4; session]), blob(&vec![5; proof]), chunks])
+    };
+    let good = copy(&[ChunkId([2; 32]), ChunkId([1; 32])]).encode();
+    let many = [vec![0x99, 0x10, 1], vec![0; 5_000]].concat();
+    Book::new("api/copy", "copy chunks")
+        .case("two", "ok", "in the order of the answer", &good)
+        .case("none", "ok", "no question", &copy(&[]).encode())
+        .case("4,097", "limit", "too many at once", &made(32, 16, 32, many))
+        .case("short bucket", "limit", "32 bytes", &made(31, 16, 32, ids(&[1])))
+        .case("long session", "limit", "16 bytes", &made(32, 17, 32, ids(&[1])))
+        .case("short proof", "limit", "32 bytes", &made(32, 16, 31, ids(&[1])))
+        .case("short id", "limit", "32 bytes", &made(32, 16, 32, list(&[blob(&[1; 16])])))
+        .case("an id as a number", "type", "bytes", &made(32, 16, 32, list(&[uint(1)])))
+        .case("no list", "type", "a list", &made(32, 16, 32, blob(&[1; 32])))
+        .case("cut", "cut", "its end is missing", &good[..good.len() - 1])
+        .case("trailing", "trailing", "a byte too many", &[good.clone(), vec![0]].concat())
         .settle();
 }
 

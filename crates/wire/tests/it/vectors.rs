@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use strongroom_wire::api::{
-    Holding, RecordPut, SignUp, VaultTerms, decode_have, decode_records, encode_have,
+    CopyChunks, Holding, RecordPut, SignUp, VaultTerms, decode_have, decode_records, encode_have,
     encode_records,
 };
 use strongroom_wire::cbor::CborError;
@@ -158,6 +158,7 @@ fn decode(decoder: &str, case: &Value) -> Outcome {
             Holding::decode_all(&input).map(|all| Holding::encode_all(&all)).map_err(cbor)
         }
         "have" => decode_have(&input).map(|chunks| encode_have(&chunks)).map_err(cbor),
+        "copy chunks" => CopyChunks::decode(&input).map(|body| body.encode()).map_err(cbor),
         "record put" => RecordPut::decode(&input).map(|body| body.encode()).map_err(cbor),
         "records" => decode_records(&input).map(|all| encode_records(&all)).map_err(cbor),
         "link record" => {
