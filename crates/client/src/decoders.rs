@@ -17,13 +17,14 @@ use crate::replica::rows::{
 use crate::secrets::Secrets;
 use crate::vault::{
     AgreeRow, BucketDocument, LinkDocument, ProviderDocument, RecordContents, StoredKeyLog,
-    decode_closed, decode_settings, decode_settled, encode_closed, encode_settings, encode_settled,
+    decode_closed, decode_own, decode_settings, decode_settled, encode_closed, encode_own,
+    encode_settings, encode_settled,
 };
 
 type Again = fn(&[u8]) -> Result<Vec<u8>, CborError>;
 
 /// By the names golden files use.
-pub const ALL: [(&str, Again); 28] = [
+pub const ALL: [(&str, Again); 29] = [
     ("settings", |bytes| decode_settings(bytes).map(|label| encode_settings(&label))),
     ("bucket document", |bytes| BucketDocument::decode(bytes).map(|it| it.encode())),
     ("key log document", |bytes| StoredKeyLog::decode(bytes).map(|it| it.encode())),
@@ -54,6 +55,7 @@ pub const ALL: [(&str, Again); 28] = [
     ("edv identity document", |bytes| {
         EdvIdentityKeys::decode(bytes).map(|it| it.encode().to_vec())
     }),
+    ("own bucket document", |bytes| decode_own(bytes).map(encode_own)),
 ];
 
 fn record_contents(bytes: &[u8]) -> Result<Vec<u8>, CborError> {

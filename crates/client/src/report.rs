@@ -129,6 +129,23 @@ pub struct PutReport {
     pub refused: Vec<Refused>,
 }
 
+/// What became a bucket of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OwnBucketInfo {
+    /// What the bucket is called.
+    pub label: String,
+    /// `did:bkt:…`.
+    pub did: String,
+    /// Where it was: `bucket:/path`.
+    pub was: String,
+    /// Where it is in that bucket: `/name`.
+    pub path: String,
+    /// How many documents are in it now, directories among them.
+    pub documents: u64,
+    /// Bytes sent to providers for it.
+    pub sent_bytes: u64,
+}
+
 /// One thing that was not stored or not written, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refused {

@@ -11,7 +11,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Golden files by their decoder: which target reads them, and which first byte it wants.
-const READERS: [(&str, &str, Option<u8>); 99] = [
+const READERS: [(&str, &str, Option<u8>); 101] = [
     ("header", "header", None),
     ("entry", "entry", None),
     ("clear genesis", "clear", Some(0)),
@@ -30,6 +30,7 @@ const READERS: [(&str, &str, Option<u8>); 99] = [
     ("have", "api", Some(3)),
     ("record put", "api", Some(4)),
     ("records", "api", Some(5)),
+    ("copy chunks", "api", Some(6)),
     ("capability", "capability", Some(0)),
     ("capability chain", "capability", Some(1)),
     ("session opening", "session", Some(0)),
@@ -100,6 +101,7 @@ const READERS: [(&str, &str, Option<u8>); 99] = [
     ("edv grant document", "own_forms", Some(25)),
     ("edv seen document", "own_forms", Some(26)),
     ("edv identity document", "own_forms", Some(27)),
+    ("own bucket document", "own_forms", Some(28)),
     ("jwe", "jwe", Some(0)),
     ("jwe", "jwe", Some(1)),
     ("edv document", "jwe", Some(4)),

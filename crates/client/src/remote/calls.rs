@@ -9,8 +9,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use strongroom_seal::identity::Signer;
 use strongroom_wire::api::{
-    HAVE_CHUNKS_MAX, HOLDINGS_MAX, Holding, RecordPut, SignUp, VaultTerms, decode_records,
-    encode_have, record_read_input,
+    CopyChunks, HAVE_CHUNKS_MAX, HOLDINGS_MAX, Holding, RecordPut, SignUp, VaultTerms,
+    decode_records, encode_have, record_read_input,
 };
 use strongroom_wire::cbor::CborError;
 use strongroom_wire::frame::{self, Frame};
@@ -294,13 +294,45 @@ impl Session {
         for chunks in chunks.chunks(HAVE_CHUNKS_MAX) {
             let call = Call::post(bucket_path(bucket, "/have"), encode_have(chunks)).bound();
             let answer = self.call(|_| call.clone()).await?;
-            if answer.body.len() != chunks.len() || answer.body.iter().any(|&held| held > 1) {
-                return Err(MALFORMED);
-            }
-            all.extend(answer.body.iter().map(|&held| held == 1));
+            all.extend(one_byte_each(&answer.body, chunks.len())?);
         }
         Ok(all)
     }
+}
+
+impl Session {
+    /// Makes chunks that `source` may read in the bucket `from` this bucket's as well, without
+    /// their bytes. In the same order: whether they are, or were not found there.
+    pub async fn copy_chunks(
+        &self,
+        to: BucketId,
+        source: &Self,
+        from: BucketId,
+        chunks: &[ChunkId],
+    ) -> Result<Vec<bool>, RemoteError> {
+        let mut all = Vec::with_capacity(chunks.len());
+        for chunks in chunks.chunks(HAVE_CHUNKS_MAX) {
+            let vouching = source.current().await?;
+            let answer = self
+                .call(|asking| {
+                    let input = CopyChunks::proof_input(from, to, asking.id, chunks);
+                    let (session, proof) = (vouching.id, vouching.vouch(&input));
+                    let copy = CopyChunks { from, session, proof, chunks: chunks.to_vec() };
+                    Call::post(bucket_path(to, "/copies"), copy.encode()).bound()
+                })
+                .await?;
+            all.extend(one_byte_each(&answer.body, chunks.len())?);
+        }
+        Ok(all)
+    }
+}
+
+/// An answer of one byte for each thing that was asked about, 1 or 0.
+fn one_byte_each(body: &[u8], count: usize) -> Result<impl Iterator<Item = bool>, RemoteError> {
+    if body.len() != count || body.iter().any(|&held| held > 1) {
+        return Err(MALFORMED);
+    }
+    Ok(body.iter().map(|&held| held == 1))
 }
 
 fn bucket_path(bucket: BucketId, rest: &str) -> String {

@@ -111,7 +111,7 @@ impl Session {
         }
     }
 
-    async fn current(&self) -> Result<Arc<ClientSession>, RemoteError> {
+    pub(super) async fn current(&self) -> Result<Arc<ClientSession>, RemoteError> {
         // Held while opening, so that eight waiting uploads open one session and not eight.
         let mut current = self.0.current.lock().await;
         let now = self.0.remote.now();

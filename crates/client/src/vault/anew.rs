@@ -163,7 +163,7 @@ impl Vault {
     }
 
     /// The same content in chunks under fresh keys. It goes through this device and no file.
-    fn content_anew<'v>(
+    pub(super) fn content_anew<'v>(
         &'v self,
         fetcher: &Fetcher<'_>,
         body: &VersionBody,
@@ -259,8 +259,8 @@ impl Vault {
         intake.commit().map(drop)
     }
 
-    /// What purge entries named that count. One that was set aside explains no chunk that is missing:
-    /// who was taken out may have written it to hide what a provider lost for him.
+    /// What purge entries named that count. One that was set aside explains no chunk that is
+    /// missing: who was taken out may have written it to hide what a provider lost for him.
     pub(super) fn purged(&self, bucket: &Bucket) -> Result<BTreeSet<EntryId>> {
         let mut gone = BTreeSet::new();
         let Some(control) = self.control(bucket)? else { return Ok(gone) };
@@ -278,7 +278,7 @@ impl Vault {
     }
 
     /// The chunks a version needs, lists of them and what these name.
-    fn needs(&self, bucket: &Bucket, entry: &Entry) -> Result<Vec<ChunkId>> {
+    pub(super) fn needs(&self, bucket: &Bucket, entry: &Entry) -> Result<Vec<ChunkId>> {
         let Ok(Clear::Version(version)) = Clear::decode(entry.header().kind, entry.clear()) else {
             return Ok(Vec::new());
         };

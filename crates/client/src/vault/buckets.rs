@@ -384,7 +384,7 @@ pub(crate) fn root_wrap(to: &KemPublic, founded: &Founded) -> Result<Vec<u8>> {
     Ok(out)
 }
 
-fn check_label(label: &str) -> Result<()> {
+pub(super) fn check_label(label: &str) -> Result<()> {
     if check_name(label).is_ok() && !label.contains(':') {
         return Ok(());
     }

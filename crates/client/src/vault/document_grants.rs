@@ -125,7 +125,7 @@ impl Vault {
         bucket.need_whole()?;
         bucket.writable()?;
         if shown.kind() == DocumentType::Directory {
-            return Err(a_directory(place, &format!("`strongroom grant LABEL {who}`")));
+            return Err(a_directory(place));
         }
         let tag = shown.row.tag;
         let version = match what {
@@ -497,11 +497,8 @@ const fn extent_of(what: &DocumentShare) -> Extent {
 }
 
 /// A directory's documents would each be granted, and what is put into it later would not.
-/// `then`: what shares that bucket.
-pub(super) fn a_directory(place: &Place, then: &str) -> Error {
+pub(super) fn a_directory(place: &Place) -> Error {
     let what = format!("{place} is a directory: what is shared as a whole is a bucket of its own");
-    Error::new(ErrorKind::Usage, what).with_hint(format!(
-        "`strongroom bucket create LABEL`, `strongroom get {place} DIR`, `strongroom put DIR \
-         LABEL:/`, then {then}"
-    ))
+    Error::new(ErrorKind::Usage, what)
+        .with_hint(format!("`strongroom grant {place} WHO` makes it one, and shares that"))
 }

@@ -7,7 +7,7 @@
 use strongroom_seal::link::Link;
 use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::frame::Area;
-use strongroom_wire::ids::BucketId;
+use strongroom_wire::ids::{BucketId, DocumentTag};
 use strongroom_wire::limits::{ALIAS_LEN_MAX, LINK_LEN};
 use zeroize::Zeroizing;
 
@@ -44,6 +44,14 @@ pub(crate) fn part_text(id: BucketId, area: Area) -> String {
             format!("{bucket}/{}/{}", tag.to_base32(), version.to_base32())
         }
     }
+}
+
+/// Documents of the vault's bucket, one a document or directory that became a bucket of its own.
+pub const OWN: &str = "strongroom/own/";
+
+/// The document of the vault's bucket about one that became a bucket.
+pub(crate) fn own_text(bucket: BucketId, document: DocumentTag) -> String {
+    format!("{OWN}{}/{}", bucket.to_base32(), document.to_base32())
 }
 
 /// Documents of the vault's bucket, one a principal whose key log is pinned.
@@ -137,6 +145,22 @@ pub fn decode_settings(bytes: &[u8]) -> Result<String, CborError> {
     let label = r.text(1_024)?.to_owned();
     r.end()?;
     Ok(label)
+}
+
+/// Content of a document that says which bucket something became.
+pub fn encode_own(bucket: BucketId) -> Vec<u8> {
+    let mut w = Writer::new();
+    w.array(1).bytes(&bucket.0);
+    w.into_bytes()
+}
+
+/// Reads what [`encode_own`] wrote.
+pub fn decode_own(bytes: &[u8]) -> Result<BucketId, CborError> {
+    let mut r = Reader::new(bytes);
+    r.array_exact(1)?;
+    let bucket = BucketId(r.bytes_exact()?);
+    r.end()?;
+    Ok(bucket)
 }
 
 /// Content of a document that says how many devices had been taken out.

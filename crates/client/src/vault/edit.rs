@@ -14,6 +14,7 @@ use strongroom_wire::limits::PATH_DEPTH_MAX;
 use super::{Bucket, Change, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::place::Place;
+use crate::progress::Progress;
 use crate::replica::lookup::Shown;
 use crate::replica::rows::DocumentRow;
 use crate::report::{Listed, VersionInfo};
@@ -22,22 +23,21 @@ use crate::report::{Listed, VersionInfo};
 const TRANSACTION_MAX: usize = 8_192;
 
 /// A version as it was, with what its entry needs to be written again.
-struct Past {
-    body: VersionBody,
-    references: References,
+pub(super) struct Past {
+    pub(super) body: VersionBody,
+    pub(super) references: References,
 }
 
 impl Vault {
-    /// Moves or renames: one entry, nothing is uploaded again.
-    pub fn rename(&self, from: &Place, to: &Place) -> Result<Listed> {
+    /// Moves or renames. Within a bucket: one entry, nothing is uploaded again. To another bucket:
+    /// two for each document, of which only the current state goes; from then on it is read by that
+    /// bucket's members.
+    pub fn rename(&self, from: &Place, to: &Place, progress: &dyn Progress) -> Result<Listed> {
         let (mut bucket, shown) = self.need_place(from)?;
         let target = self.bucket(to.bucket.as_deref())?;
         if target.record.id != bucket.record.id {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                "a document cannot move to another bucket: its keys and readers differ",
-            )
-            .with_hint("`strongroom get` it and `strongroom put` it there, then remove it here"));
+            let destination = self.destination(&target, to, &shown)?;
+            return self.move_across((bucket, shown), target, destination, progress);
         }
         let (dir, name) = self.destination(&bucket, to, &shown)?;
         self.check_move(&bucket, shown.row.tag, dir)?;
@@ -164,7 +164,7 @@ impl Vault {
         Ok(tags.len() as u64)
     }
 
-    fn write_in_parts(&self, bucket: &Bucket, mut changes: Vec<Change>) -> Result<()> {
+    pub(super) fn write_in_parts(&self, bucket: &Bucket, mut changes: Vec<Change>) -> Result<()> {
         while !changes.is_empty() {
             let rest = changes.split_off(changes.len().min(TRANSACTION_MAX));
             self.write(bucket, changes)?;
@@ -312,7 +312,7 @@ impl Vault {
             .ok_or_else(|| Error::damaged("a document of the index is missing"))
     }
 
-    fn past(&self, bucket: &Bucket, no: u64) -> Result<Past> {
+    pub(super) fn past(&self, bucket: &Bucket, no: u64) -> Result<Past> {
         let entry = self.replica.entry(bucket.no(), no)?;
         let body = bucket.keyring.open_version(&entry)?;
         let references = match Clear::decode(entry.header().kind, entry.clear())? {

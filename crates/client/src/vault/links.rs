@@ -118,7 +118,7 @@ impl Vault {
         let (bucket, shown) = self.need_place(place)?;
         bucket.need_whole()?;
         if shown.kind() == DocumentType::Directory {
-            return Err(a_directory(place, "`strongroom link LABEL`"));
+            return Err(a_directory(place));
         }
         self.make_link(bucket, Some((shown.row.tag, &shown.name)), options)
     }

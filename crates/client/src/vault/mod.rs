@@ -1,6 +1,7 @@
 //! A vault on this device: what a person works with. Comes in: an unlocked key store and a
 //! replica. Goes out: everything the command line offers, blocking. Must not know: terminals.
 
+mod across;
 mod address_book;
 mod agree;
 mod anew;
@@ -62,7 +63,8 @@ pub use create::Phrase;
 pub(crate) use create::StoredKeyLog;
 pub use document_grants::DocumentShare;
 pub(crate) use documents::{
-    BucketDocument, LinkDocument, decode_closed, decode_settings, encode_closed, encode_settings,
+    BucketDocument, LinkDocument, decode_closed, decode_own, decode_settings, encode_closed,
+    encode_own, encode_settings,
 };
 pub use exchange::Exchanged;
 pub use links::LinkOptions;

@@ -26,6 +26,11 @@ impl Vault {
         self.find_place(place)?.ok_or_else(|| Error::not_found(place))
     }
 
+    /// Whether there is a directory at a place.
+    pub fn is_directory(&self, place: &Place) -> Result<bool> {
+        Ok(self.need_place(place)?.1.kind() == DocumentType::Directory)
+    }
+
     /// The document these names lead to.
     pub(crate) fn find_names(&self, bucket: &Bucket, names: &[String]) -> Result<Option<Shown>> {
         let Some((last, above)) = names.split_last() else { return Ok(None) };

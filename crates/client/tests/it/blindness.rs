@@ -6,7 +6,7 @@
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use strongroom_client::Passphrase;
+use strongroom_client::{Passphrase, Quiet};
 
 use crate::support::{Device, Dice, place, put};
 use crate::worker::{Daemon, anywhere};
@@ -169,7 +169,7 @@ fn a_thousand_strings_of_a_tree_are_nowhere_at_the_provider() {
     alice.vault.undelete(&place(&format!("{label}:/{find}"))).unwrap();
     alice
         .vault
-        .rename(&place(&format!("{label}:/{find}")), &place(&format!("{label}:/x")))
+        .rename(&place(&format!("{label}:/{find}")), &place(&format!("{label}:/x")), &Quiet)
         .unwrap();
     alice.sync();
     let other = Device::recovered(&daemon.url, &alice.phrase);

@@ -214,9 +214,9 @@ fn moves_that_form_a_cycle_end_and_every_document_is_listed_once() {
     }
     let laptop = phone.second(&provider);
     let away = provider.stop();
-    phone.vault.rename(&place("/a"), &place("/b/a")).unwrap();
-    phone.vault.rename(&place("/b"), &place("/c/b")).unwrap();
-    laptop.vault.rename(&place("/c"), &place("/a/c")).unwrap();
+    phone.vault.rename(&place("/a"), &place("/b/a"), &Quiet).unwrap();
+    phone.vault.rename(&place("/b"), &place("/c/b"), &Quiet).unwrap();
+    laptop.vault.rename(&place("/c"), &place("/a/c"), &Quiet).unwrap();
     let _provider = away.back();
     meet(&phone, &laptop);
     assert_agree(&phone, &laptop);
@@ -228,7 +228,7 @@ fn moves_that_form_a_cycle_end_and_every_document_is_listed_once() {
     }
     // A move out of the knot unties it, everywhere.
     let c = all(&phone).into_iter().find(|one| one.name == "c").unwrap();
-    phone.vault.rename(&place(&c.path), &place("/untied")).unwrap();
+    phone.vault.rename(&place(&c.path), &place("/untied"), &Quiet).unwrap();
     meet(&phone, &laptop);
     assert_agree(&phone, &laptop);
     assert_eq!(all(&phone).len(), 6);
@@ -245,9 +245,9 @@ fn a_cycle_that_changes_is_cut_at_the_same_place_by_whoever_hears_of_it_when() {
     }
     let laptop = phone.second(&provider);
     let away = provider.stop();
-    phone.vault.rename(&place("/a"), &place("/b/a")).unwrap();
-    phone.vault.rename(&place("/b"), &place("/c/b")).unwrap();
-    laptop.vault.rename(&place("/c"), &place("/a/c")).unwrap();
+    phone.vault.rename(&place("/a"), &place("/b/a"), &Quiet).unwrap();
+    phone.vault.rename(&place("/b"), &place("/c/b"), &Quiet).unwrap();
+    laptop.vault.rename(&place("/c"), &place("/a/c"), &Quiet).unwrap();
     let provider = away.back();
     meet(&phone, &laptop);
     let all_at_once = phone.second(&provider);
@@ -273,7 +273,7 @@ fn a_cycle_that_changes_is_cut_at_the_same_place_by_whoever_hears_of_it_when() {
 
     // Another member leaves: what was cut goes where it belongs.
     let moved = find("a");
-    phone.vault.rename(&place(&moved.path), &place("/d/a")).unwrap();
+    phone.vault.rename(&place(&moved.path), &place("/d/a"), &Quiet).unwrap();
     meet(&phone, &laptop);
     all_at_once.sync();
     phone.sync();
@@ -304,8 +304,8 @@ fn two_moves_of_one_document_are_both_seen_and_a_conflict_is_told() {
     phone.put_text("/one", "content");
     let laptop = phone.second(&provider);
     let away = provider.stop();
-    phone.vault.rename(&place("/one"), &place("/by phone")).unwrap();
-    laptop.vault.rename(&place("/one"), &place("/by laptop")).unwrap();
+    phone.vault.rename(&place("/one"), &place("/by phone"), &Quiet).unwrap();
+    laptop.vault.rename(&place("/one"), &place("/by laptop"), &Quiet).unwrap();
     let _provider = away.back();
     meet(&phone, &laptop);
     assert_agree(&phone, &laptop);

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use strongroom_client::{Unlock, Vault};
+use strongroom_client::{Quiet, Unlock, Vault};
 use strongroom_store::{Batch, CommitDone, Rows, Scan, Sqlite, StoreError};
 
 use crate::support::{Device, cat, long, place, put};
@@ -76,7 +76,7 @@ fn costs(files: u64) -> Vec<(&'static str, u64, u64)> {
     count("list its directory", &|| drop(vault.list(&place("/tree/1"), false).unwrap()));
     count("look at its history", &|| drop(vault.history(&place("/tree/1/new")).unwrap()));
     count("move it", &|| {
-        vault.rename(&place("/tree/1/new"), &place("/tree/flat/moved")).unwrap();
+        vault.rename(&place("/tree/1/new"), &place("/tree/flat/moved"), &Quiet).unwrap();
     });
     count("remove it", &|| {
         vault.remove(&place("/tree/flat/moved"), false).unwrap();

@@ -3,6 +3,7 @@
 //!
 //! `STRONGROOM_LONG=1` lets the long ones run long.
 
+mod across;
 mod blindness;
 mod checkpoints;
 mod contacts;

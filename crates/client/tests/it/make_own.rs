@@ -128,6 +128,12 @@ fn documents() {
     closed.case("below nothing", "type", "a number below zero", &bent(items, 0, int(-1)));
     closed.settle();
 
+    let items: fn() -> Vec<Item> = || vec![blob(7, 32)];
+    let mut own = book("own-bucket", "own bucket document", items);
+    own.case("short id", "limit", "a bucket id of 31 bytes", &bent(items, 0, blob(7, 31)));
+    own.case("long id", "limit", "a bucket id of 33 bytes", &bent(items, 0, blob(7, 33)));
+    own.settle();
+
     let items: fn() -> Vec<Item> =
         || vec![blob(1, 32), blob(2, 32), chain(), blob(3, 32), blob(4, 2_336), flag(true)];
     let mut bucket = book("bucket-document", "bucket document", items);

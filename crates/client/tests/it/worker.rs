@@ -155,6 +155,12 @@ pub fn sealing_anew(device: &Device, bucket: &str, who: &str) -> Worker {
     Worker::start(&["sealing anew", home, bucket, who], "")
 }
 
+/// Makes a directory a bucket of its own.
+pub fn making_own(device: &Device, at: &str) -> Worker {
+    let home = device.home.path().to_str().unwrap();
+    Worker::start(&["making own", home, at], "")
+}
+
 /// What a writer puts under a name.
 pub fn content(name: &str) -> Vec<u8> {
     let seed = name.bytes().fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
@@ -193,6 +199,12 @@ fn a_process_of_ours() {
             let vault = opened(home);
             println!("\n{MARK}begun");
             vault.seal_anew(Some(bucket), who, &Quiet).unwrap();
+            println!("\n{MARK}done");
+        }
+        ["making own", home, at] => {
+            let vault = opened(home);
+            println!("\n{MARK}begun");
+            vault.make_own_bucket(&crate::support::place(at), None, &Quiet).unwrap();
             println!("\n{MARK}done");
         }
         _ => panic!("{role:?}"),

@@ -170,7 +170,7 @@ fn a59_moves_that_form_a_cycle_hide_or_collide() {
     let rule = world.play(Rule::new("offline", Act::Drop));
     let rename = |device: &Device, from: &str, to: &str| {
         let (from, to) = (Place::parse(from).unwrap(), Place::parse(to).unwrap());
-        let _ = device.vault.rename(&from, &to);
+        let _ = device.vault.rename(&from, &to, &Quiet);
     };
     rename(&world.phone, "/t/a", "/t/b/a");
     rename(&laptop, "/t/b", "/t/a/b");

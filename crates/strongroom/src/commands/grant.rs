@@ -10,22 +10,26 @@ use std::{
 use serde::Serialize;
 use strongroom_client::{
     Delivery, DocumentShare, ErrorKind, GrantInfo, Place, Rights, Terms, Vault,
+    report::OwnBucketInfo,
 };
 
 use crate::{
     args, ask,
+    commands::own,
     exit::{Exit, Failure, Outcome},
     session::Session,
     show::time_or_never,
 };
 
-/// Let a contact into a bucket, or let them read one document, for a time
+/// Let a contact into a bucket or a directory, or let them read one document, for a time
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The invitation opens for that contact alone, and once. It goes to their \
                         inbox if their card names one;\nelse it is written to NAME.invitation: \
-                        send it any way you like, they say `strongroom accept FILE`.")]
+                        send it any way you like, they say `strongroom accept FILE`.\n\n\
+                        A directory becomes a bucket of its own, and so does a document that they \
+                        may write: what is\nat /photos is at photos:/photos then.")]
 pub struct Args {
-    /// The bucket, by its label or did:bkt:…; or one document in it: `[BUCKET:]/path`
+    /// The bucket, by its label or did:bkt:…; or a document or directory in it: `[BUCKET:]/path`
     #[arg(value_name = "BUCKET|PATH")]
     what: String,
     /// Whom: a contact's name, as `strongroom contact ls` shows it
@@ -51,6 +55,9 @@ pub struct Args {
     /// This one version of a document, as `strongroom history` names it
     #[arg(long, value_name = "VERSION", conflicts_with = "from_now")]
     version: Option<String>,
+    /// What the bucket is called that a directory becomes [default: its name]
+    #[arg(long, value_name = "LABEL")]
+    label: Option<String>,
     /// Write the invitation there and send it nowhere; `-`: standard output
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -62,7 +69,7 @@ pub struct Args {
 pub fn run(args: &Args, session: &Session) -> Outcome {
     let vault = session.open()?;
     let what = what_of(&vault, &args.what)?;
-    check_what(&what, args)?;
+    let becomes = becomes_bucket(&vault, &what, args)?;
     known_well(&vault, &args.who, args.fingerprint.as_deref(), session)?;
     an_end(&args.who, args.until, args.forever, session)?;
     let rights = match (args.write, args.admin) {
@@ -72,6 +79,14 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
     };
     let out = args.out.clone().unwrap_or_else(|| file_for(&args.who));
     nothing_there(&out, "name another file: --out FILE; nothing was granted")?;
+    let own = match becomes {
+        Some(place) => {
+            own::ask(&vault, place, args.label.as_deref(), session)?;
+            Some(own::make(&vault, place, args.label.as_deref(), session)?)
+        }
+        None => None,
+    };
+    let what = own.as_ref().map_or(what, |own| What::Bucket(own.did.clone()));
     let granted = match &what {
         What::Bucket(bucket) => {
             let terms = Terms { rights, until: args.until, from_now: args.from_now };
@@ -86,7 +101,7 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
             vault.grant_document(place, &args.who, &share, args.until)?
         }
     };
-    give(session, &vault, &granted, args.out.as_deref())
+    give_with(session, &vault, (&granted, own.as_ref()), args.out.as_deref())
 }
 
 /// Sends an invitation to its reader's inbox, or writes it to a file: the one that was named, or
@@ -95,6 +110,15 @@ pub fn give(
     session: &Session,
     vault: &Vault,
     granted: &GrantInfo,
+    named: Option<&Path>,
+) -> Outcome {
+    give_with(session, vault, (granted, None), named)
+}
+
+fn give_with(
+    session: &Session,
+    vault: &Vault,
+    (granted, own): (&GrantInfo, Option<&OwnBucketInfo>),
     named: Option<&Path>,
 ) -> Outcome {
     let out = named.map_or_else(|| file_for(&granted.name), Path::to_owned);
@@ -112,6 +136,7 @@ pub fn give(
     }
     let given = Given {
         granted,
+        own_bucket: own,
         delivered: sent.delivered,
         problem: sent.problem.as_deref(),
         file: file.map(|file| file.display().to_string()),
@@ -137,6 +162,8 @@ pub fn nothing_there(out: &Path, hint: &str) -> Outcome {
 struct Given<'a> {
     #[serde(flatten)]
     granted: &'a GrantInfo,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    own_bucket: Option<&'a OwnBucketInfo>,
     delivered: bool,
     problem: Option<&'a str>,
     file: Option<String>,
@@ -144,6 +171,9 @@ struct Given<'a> {
 
 impl Given<'_> {
     fn print(&self, to: &mut dyn Write, session: &Session) -> io::Result<()> {
+        if let Some(own) = self.own_bucket {
+            own::print(own, to, session)?;
+        }
         let granted = self.granted;
         let who = session.out.name(&granted.name);
         let what = match &granted.path {
@@ -216,21 +246,37 @@ pub fn bucket_of(vault: &Vault, text: &str) -> Result<String, Failure> {
     }
 }
 
-fn check_what(what: &What, args: &Args) -> Outcome {
-    match what {
-        What::Document(place) if args.write || args.admin => {
-            Err(Failure::usage(format!("{place} is one document: it can be shared to read only"))
-                .hint(format!(
-                    "who writes needs a bucket: `strongroom bucket create LABEL`, put it there, \
-                     `strongroom grant LABEL {} --write`",
-                    args.who
-                )))
-        }
+/// What has to become a bucket to be shared like that: a directory, or what they shall write.
+fn becomes_bucket<'a>(
+    vault: &Vault,
+    what: &'a What,
+    args: &Args,
+) -> Result<Option<&'a Place>, Failure> {
+    let place = match what {
+        What::Document(place) => place,
         What::Bucket(bucket) if args.version.is_some() => {
-            Err(Failure::usage(format!("{bucket} is a bucket: versions are of documents"))
-                .hint(format!("name the document: `strongroom grant {bucket}:/path …`")))
+            return Err(Failure::usage(format!("{bucket} is a bucket: versions are of documents"))
+                .hint(format!("name the document: `strongroom grant {bucket}:/path …`")));
         }
-        _ => Ok(()),
+        What::Bucket(_) => return Ok(None),
+    };
+    let directory =
+        vault.is_directory(place).map_err(|error| became_bucket(vault, place, error))?;
+    if args.version.is_some() && (directory || args.write || args.admin) {
+        return Err(Failure::usage("one version is of one document, and can only be read")
+            .hint("leave out `--version`, or name a document without --write and --admin"));
+    }
+    Ok((directory || args.write || args.admin).then_some(place))
+}
+
+/// What was made a bucket before is not found where it was.
+fn became_bucket(vault: &Vault, place: &Place, error: strongroom_client::Error) -> Failure {
+    let label = place.names.last().filter(|label| vault.get_bucket(label).is_ok());
+    match label {
+        Some(label) if error.kind() == ErrorKind::NotFound => {
+            Failure::from(error).hint(format!("there is a bucket of that name: give `{label}`"))
+        }
+        _ => error.into(),
     }
 }
 

@@ -11,7 +11,10 @@ use strongroom_client::{
 use crate::{
     args, ask,
     commands::drop::{self, PER_HOUR_DEFAULT, QUOTA_DEFAULT},
-    commands::grant::{What, bucket_of, what_of},
+    commands::{
+        grant::{What, bucket_of, what_of},
+        own,
+    },
     exit::{Failure, Outcome},
     out::Out,
     qr,
@@ -47,7 +50,8 @@ enum Other {
 
 #[derive(Debug, clap::Args)]
 struct New {
-    /// What to share: a bucket, by its label or did:bkt:…; or one file: `[BUCKET:]/path`
+    /// What to share: a bucket, by its label or did:bkt:…; or a file or directory:
+    /// `[BUCKET:]/path`. A directory becomes a bucket of its own
     #[arg(value_name = "BUCKET|PATH")]
     place: Option<String>,
     /// Until the end of that day, or for that long: 2027-01-31, 8h [default: 30d]
@@ -113,12 +117,21 @@ fn make(args: &New, session: &Session) -> Outcome {
     let password = password(args)?;
     let password = password.as_ref();
     let options = LinkOptions { until, uses: args.uses, password, label: &args.name };
+    let mut own = None;
     let made = match &what {
         What::Bucket(bucket) => vault.link(Some(bucket), &options)?,
+        What::Document(place) if vault.is_directory(place)? => {
+            own::ask(&vault, place, None, session)?;
+            let made = own.insert(own::make(&vault, place, None, session)?);
+            vault.link(Some(&made.did), &options)?
+        }
         What::Document(place) => vault.link_document(place, &options)?,
     };
     let link = made.link.clone().unwrap_or_default();
     session.out.report(&made, |to| {
+        if let Some(own) = &own {
+            own::print(own, to, session)?;
+        }
         writeln!(to, "{link}")?;
         if args.qr {
             write!(to, "{}", qr::drawn(&link).unwrap_or_default())?;

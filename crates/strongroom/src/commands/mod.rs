@@ -27,6 +27,7 @@ pub mod lock;
 pub mod ls;
 pub mod mv;
 pub mod open;
+mod own;
 pub mod privacy;
 pub mod provider;
 pub mod put;

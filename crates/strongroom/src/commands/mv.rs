@@ -8,8 +8,10 @@ use crate::{
     session::Session,
 };
 
-/// Move or rename within a bucket
+/// Move or rename, within a bucket or to another one
 #[derive(Debug, clap::Args)]
+#[command(after_help = "To another bucket goes what is there now; older versions stay where they \
+                        were, and who may read it is\nsaid by that bucket.")]
 pub struct Args {
     /// What to move
     #[arg(value_name = "FROM", value_parser = args::place)]
@@ -24,7 +26,11 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         return Err(Failure::usage("the root of a bucket cannot be moved")
             .hint("to name a bucket anew: strongroom bucket label BUCKET NEW"));
     }
-    let moved = session.open()?.rename(&args.from, &args.to)?;
+    let vault = session.open()?;
+    let moved = {
+        let progress = session.progress();
+        vault.rename(&args.from, &args.to, &progress)?
+    };
     session.out.report(&moved, |to| {
         let from = args.from.to_string();
         let now = match &args.to.bucket {

@@ -6,13 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use strongroom_client::{GrantInfo, PutOptions, Source, Vault, place::Place, report::PutReport};
+use strongroom_client::{
+    ErrorKind, GrantInfo, PutOptions, Rights, Source, Terms, Vault,
+    place::Place,
+    report::{OwnBucketInfo, PutReport},
+};
 
 use crate::{
     args,
     commands::{
         grant::{an_end, known_well, write_new},
-        refusals,
+        own, refusals,
     },
     exit::{Exit, Failure, Outcome},
     session::Session,
@@ -43,7 +47,7 @@ pub struct Args {
 /// Sharing what is stored, at once.
 #[derive(Debug, clap::Args)]
 struct Grant {
-    /// Let this contact read each file that is stored
+    /// Let this contact read each file that is stored; a directory becomes a bucket of its own
     #[arg(long = "grant", value_name = "WHO")]
     who: Option<String>,
     /// Until the end of that day, or for that long: 2027-01-31, 30d, 8h
@@ -87,7 +91,17 @@ pub fn run(args: Args, session: &Session) -> Outcome {
         return refusals(session, &report.refused, Exit::General);
     };
     refusals(session, &report.refused, Exit::General)?;
-    let granted = vault.grant_documents(&sharing.places, sharing.who, args.grant.until)?;
+    let mut granted = Vec::new();
+    if !sharing.documents.is_empty() {
+        granted = vault.grant_documents(&sharing.documents, sharing.who, args.grant.until)?;
+    }
+    let mut own_buckets = Vec::new();
+    for place in &sharing.directories {
+        let own = own::make(&vault, place, None, session)?;
+        let terms = Terms { rights: Rights::Read, until: args.grant.until, from_now: false };
+        granted.push(vault.grant_as(Some(&own.did), sharing.who, terms)?);
+        own_buckets.push(own);
+    }
     let rest = match &args.grant.out {
         Some(_) => granted.iter().collect(),
         None => undelivered(&vault, &granted)?,
@@ -101,15 +115,21 @@ pub fn run(args: Args, session: &Session) -> Outcome {
         return session.out.facts(&granted, |to| write!(to, "{all}"));
     }
     let delivered = granted.len() - rest.len();
-    let both = Shared { put: &report, granted: &granted, delivered };
+    let both = Shared { put: &report, granted: &granted, own_buckets: &own_buckets, delivered };
     session.out.report(&both, |to| {
         writeln!(to, "{}", words(&report))?;
+        for own in &own_buckets {
+            own::print(own, to, session)?;
+        }
         if granted.is_empty() {
             return writeln!(to, "{} may read it already", session.out.name(sharing.who));
         }
         let (who, out) = (session.out.name(sharing.who), sharing.out.display());
-        let documents = counted(granted.len() as u64, "document", "documents");
-        writeln!(to, "{who} may read {documents}")?;
+        let documents = (granted.len() - own_buckets.len()) as u64;
+        let documents = (documents > 0).then(|| counted(documents, "document", "documents"));
+        let labels = own_buckets.iter().map(|own| session.out.name(&own.label).into_owned());
+        let all: Vec<String> = documents.into_iter().chain(labels).collect();
+        writeln!(to, "{who} may read {}", all.join(", "))?;
         if delivered > 0 {
             let invitations = counted(delivered as u64, "invitation", "invitations");
             writeln!(to, "  {invitations} in {who}'s inbox")?;
@@ -136,6 +156,7 @@ fn undelivered<'a>(vault: &Vault, granted: &'a [GrantInfo]) -> Result<Vec<&'a Gr
 struct Shared<'a> {
     put: &'a PutReport,
     granted: &'a [GrantInfo],
+    own_buckets: &'a [OwnBucketInfo],
     /// How many of the invitations are in an inbox, the first ones.
     delivered: usize,
 }
@@ -143,7 +164,9 @@ struct Shared<'a> {
 /// Whom to share with, and what.
 struct Sharing<'a> {
     who: &'a str,
-    places: Vec<Place>,
+    documents: Vec<Place>,
+    /// What becomes a bucket.
+    directories: Vec<Place>,
     out: PathBuf,
 }
 
@@ -158,9 +181,19 @@ impl<'a> Sharing<'a> {
     ) -> Result<Self, Failure> {
         known_well(vault, who, grant.fingerprint.as_deref(), session)?;
         an_end(who, grant.until, grant.forever, session)?;
-        let places = sources.iter().map(|it| shared_place(it, dest)).collect::<Result<_, _>>()?;
         let out = grant.out.clone().unwrap_or_else(|| format!("{who}.invitation").into());
-        let sharing = Self { who, places, out };
+        let mut sharing = Self { who, documents: Vec::new(), directories: Vec::new(), out };
+        for source in sources {
+            let place = shared_place(source, dest)?;
+            if !matches!(source, Source::Path(path) if path.is_dir()) {
+                sharing.documents.push(place);
+                continue;
+            }
+            if is_there(vault, &place)? {
+                own::ask(vault, &place, None, session)?;
+            }
+            sharing.directories.push(place);
+        }
         if !sharing.to_stdout() && sharing.out.exists() {
             let what = format!("{} is there already", sharing.out.display());
             return Err(Failure::new(Exit::Conflict, what)
@@ -174,15 +207,16 @@ impl<'a> Sharing<'a> {
     }
 }
 
-/// Where a source will be; a directory is no document.
+fn is_there(vault: &Vault, place: &Place) -> Result<bool, Failure> {
+    match vault.is_directory(place) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        there => Ok(there.map(|_| true)?),
+    }
+}
+
+/// Where a source will be.
 fn shared_place(source: &Source, dest: &Place) -> Result<Place, Failure> {
     let Source::Path(path) = source else { return Ok(dest.clone()) };
-    if path.is_dir() {
-        return Err(Failure::usage(format!("{} is a directory", path.display())).hint(
-            "what is shared as a whole is a bucket of its own: `strongroom bucket create LABEL`, \
-             put it there, and grant that bucket",
-        ));
-    }
     if !dest.into {
         return Ok(dest.clone());
     }

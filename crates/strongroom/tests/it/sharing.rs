@@ -25,6 +25,10 @@ fn who(device: &Device) -> Vec<(String, String)> {
     all.map(|one| (text(&one["name"]), text(&one["rights"]))).collect()
 }
 
+fn path(device: &Device, name: &str) -> String {
+    device.folder.path().join(name).display().to_string()
+}
+
 #[track_caller]
 fn writes(device: &Device, words: &[&str], content: &[u8]) {
     let ran = device.run_with(words, content);
@@ -156,10 +160,10 @@ fn one_document_is_given_when_it_is_saved_and_closed_again() {
     assert_eq!(bob.ok(&["cat", "tax.txt:/tax.txt"]), "first");
     assert!(!bob.ok(&["ls", "tax.txt:/", "-R"]).contains("diary"));
     assert_refused(&bob.run_with(&["put", "-", "tax.txt:/tax.txt"], b"x"), 1, "not write to it");
-    // Only to read; what is more takes a bucket.
+    // Only to read; what is more takes a bucket, and a yes.
     for more in ["--write", "--admin"] {
         let grant = ["grant", "/tax.txt", "Bob", more, "--forever", "--fingerprint", &told];
-        assert_refused(&alice.run(&grant), 2, "to read only");
+        assert_refused(&alice.run(&grant), 2, "this needs a yes");
     }
     let access = alice.json(&["grants", "/tax.txt"]);
     let lines = access.as_array().unwrap();
@@ -176,6 +180,79 @@ fn one_document_is_given_when_it_is_saved_and_closed_again() {
     assert!(bob.fails(1, &["sync"]).err.starts_with("tax.txt is closed to you"));
     assert_eq!(bob.ok(&["cat", "tax.txt:/tax.txt"]), "first");
     alice.ok(&["verify"]);
+}
+
+#[test]
+fn a_directory_is_shared_as_a_bucket_of_its_own() {
+    let provider = Provider::start();
+    let (alice, alices) = person(&provider, "Alice");
+    let (bob, bobs) = person(&provider, "Bob");
+    alice.ok(&["contact", "add", &bobs, "--as", "Bob"]);
+    bob.ok(&["contact", "add", &alices, "--as", "Alice"]);
+    let source = alice.tree("photos");
+    let source = source.display().to_string();
+    alice.ok(&["put", &source]);
+    writes(&alice, &["put", "-", "/diary"], b"not for Bob");
+    let told = principal(&bob);
+    let until = ["--until", "30d", "--fingerprint", &told];
+    let grant = [&["grant", "/photos", "Bob"][..], &until].concat();
+    let asked = alice.run(&grant);
+    assert_refused(&asked, 2, "this needs a yes");
+    assert!(asked.err.contains("--yes"), "{}", asked.err);
+    let version = [&grant[..], &["--version", "ent:a", "--yes"]].concat();
+    assert_refused(&alice.run(&version), 2, "one version is of one document");
+
+    let given = alice.json(&[&grant[..], &["--yes"]].concat());
+    let own = &given["own_bucket"];
+    assert_eq!((&own["label"], &own["path"]), (&"photos".into(), &"/photos".into()), "{given}");
+    assert_eq!((&given["bucket"], &given["delivered"]), (&"photos".into(), &true.into()));
+    assert_eq!(alice.run(&["ls", "/photos"]).code, 3);
+    alice.ok(&["get", "photos:/photos", &path(&alice, "again")]);
+    crate::device::assert_same_tree(source.as_ref(), path(&alice, "again").as_ref());
+    // Once more names the bucket it has become.
+    assert_refused(&alice.run(&[&grant[..], &["--yes"]].concat()), 3, "give `photos`");
+    let id = bob.json(&["inbox"])[0]["id"].as_str().unwrap().to_owned();
+    bob.ok(&["accept", "--yes", &id]);
+    bob.ok(&["get", "photos:/photos", &path(&bob, "got")]);
+    crate::device::assert_same_tree(source.as_ref(), path(&bob, "got").as_ref());
+    assert!(!bob.ok(&["ls", "-R", "photos:/"]).contains("diary"));
+
+    // A document that he may write, too; what moves between buckets says so.
+    let write = [&["grant", "/diary", "Bob", "--write", "--yes", "--label", "ours"][..], &until];
+    let said = alice.ok(&write.concat());
+    assert!(said.contains("is in a bucket of its own now: ours:/diary"), "{said}");
+    let id = bob.json(&["inbox"])[0]["id"].as_str().unwrap().to_owned();
+    bob.ok(&["accept", "--yes", &id]);
+    writes(&bob, &["put", "-", "ours:/diary"], b"for both");
+    alice.ok(&["sync"]);
+    assert_eq!(alice.ok(&["cat", "ours:/diary"]), "for both");
+    let moved = alice.ok(&["mv", "ours:/diary", "/mine again"]);
+    assert!(moved.contains("ours:/diary is now /mine again"), "{moved}");
+    bob.ok(&["sync"]);
+    assert_eq!(bob.run(&["cat", "ours:/diary"]).code, 3);
+    assert_eq!(alice.ok(&["cat", "/mine again"]), "for both");
+
+    // Shared while it is stored: nothing to ask, for nothing was there.
+    let letters = alice.tree("letters").display().to_string();
+    let said = alice.ok(&[&["put", &letters, "--grant", "Bob"][..], &until].concat());
+    assert!(said.contains("Bob may read letters"), "{said}");
+    let id = bob.json(&["inbox"])[0]["id"].as_str().unwrap().to_owned();
+    bob.ok(&["accept", "--yes", &id]);
+    bob.ok(&["get", "letters:/letters", &path(&bob, "letters")]);
+    crate::device::assert_same_tree(letters.as_ref(), path(&bob, "letters").as_ref());
+    let again = alice.ok(&["put", &letters, "letters:/"]);
+    assert!(again.contains("nothing new"), "{again}");
+    // A link to one makes it a bucket as well.
+    alice.ok(&["put", &letters, "/for all"]);
+    assert_refused(&alice.run(&["link", "/for all"]), 2, "this needs a yes");
+    let link = alice.json(&["link", "/for all", "--yes"])["link"].as_str().unwrap().to_owned();
+    let nobody = Device::empty();
+    nobody.ok(&["open", &link, &path(&nobody, "opened")]);
+    let opened = format!("{}/for all", path(&nobody, "opened"));
+    crate::device::assert_same_tree(letters.as_ref(), opened.as_ref());
+    for device in [&alice, &bob] {
+        device.ok(&["verify", "--deep"]);
+    }
 }
 
 #[test]
