@@ -62,6 +62,11 @@ impl Vault {
         Ok(all)
     }
 
+    /// Whether an inbox is open.
+    pub(super) fn has_inbox(&self) -> Result<bool> {
+        Ok(!self.open_inboxes(&self.vault_bucket()?)?.is_empty())
+    }
+
     /// What stands in the own card: the open inbox, where it is kept now, signed by this device.
     pub(crate) fn own_inbox(&self) -> Result<Option<Vec<u8>>> {
         for known in self.open_inboxes(&self.vault_bucket()?)? {

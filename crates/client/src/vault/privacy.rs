@@ -84,7 +84,7 @@ impl Vault {
             tier: "native",
             label: None,
             cannot_protect: Vec::new(),
-            can_know: can_know(&buckets, &all, requests, asked),
+            can_know: can_know((&buckets, &all), requests, self.has_inbox()?, asked),
             cannot_know: cannot_know(&buckets, &all),
             buckets,
             requests,
@@ -149,7 +149,12 @@ impl Seen {
     }
 }
 
-fn can_know(buckets: &[PrivacyBucket], all: &[Seen], requests: u64, asked: bool) -> Vec<String> {
+fn can_know(
+    (buckets, all): (&[PrivacyBucket], &[Seen]),
+    requests: u64,
+    inbox: bool,
+    asked: bool,
+) -> Vec<String> {
     let sum = |of: fn(&PrivacyBucket) -> u64| count(buckets.iter().map(of).sum());
     let mut lines = vec![
         format!(
@@ -182,12 +187,22 @@ fn can_know(buckets: &[PrivacyBucket], all: &[Seen], requests: u64, asked: bool)
             sum(|b| b.authors),
             all.iter().map(|seen| seen.members.len()).sum::<usize>()
         ),
+        "what each pseudonym may do and until when, links and drops among them, and from which \
+         network address somebody used a link or put something in"
+            .to_owned(),
         format!(
             "from which network address this device made {} requests, when, and what it fetched",
             count(requests)
         ),
         "that a recovery record exists, when it changed and when it was read".to_owned(),
     ];
+    if inbox {
+        lines.push(
+            "that there is an inbox: when something came to it, how long it was, and from which \
+             network address; neither from whom nor what"
+                .to_owned(),
+        );
+    }
     if !asked {
         lines.push(
             "it did not answer just now: the numbers are those of what this device sent".to_owned(),

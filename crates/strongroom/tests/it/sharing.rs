@@ -306,7 +306,9 @@ fn an_invitation_comes_to_the_inbox_and_waits_there() {
     assert_eq!(bob.ok(&["cat", "tax.txt:/tax.txt"]), "numbers");
 
     // Closed, it takes nothing: the invitation is a file again.
+    assert!(bob.ok(&["privacy"]).contains("there is an inbox"));
     bob.ok(&["inbox", "--close"]);
+    assert!(!bob.ok(&["privacy"]).contains("there is an inbox"));
     assert_refused(&bob.run(&["inbox", "--close"]), 3, "no open inbox");
     let given = alice.json(&[&["grant", "photos", "Bob", "--write"][..], &until].concat());
     assert_eq!((&given["delivered"], &given["file"]), (&false.into(), &"Bob.invitation".into()));
