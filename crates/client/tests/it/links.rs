@@ -386,7 +386,7 @@ fn a_link_to_a_directory_says_what_to_do() {
     let alice = plans(&provider);
     let refused = alice.vault.link_document(&place("plans:/house"), &forever()).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Usage, "{refused}");
-    assert!(refused.hint().unwrap().contains("strongroom link LABEL"), "{refused:?}");
+    assert!(refused.hint().unwrap().contains("makes it one"), "{refused:?}");
     let none = alice.vault.link_document(&place("plans:/none"), &forever()).unwrap_err();
     assert_eq!(none.kind(), ErrorKind::NotFound, "{none}");
     assert!(alice.vault.links(None, true).unwrap().is_empty(), "nothing was made");

@@ -17,6 +17,7 @@ use strongroom_client::{Place, Vault};
 
 use crate::{
     args,
+    commands::fresh,
     exit::{Exit, Failure, Outcome},
     out::Out,
     qr,
@@ -226,7 +227,7 @@ struct Listed<'a> {
 }
 
 fn list(session: &Session, name: Option<&str>) -> Outcome {
-    let vault = session.open()?;
+    let vault = fresh(session)?;
     let mut drops = vault.drops(None)?;
     let mut messages = vault.messages(None)?;
     messages.retain(|message| message.kind == "file");
@@ -294,7 +295,7 @@ pub fn message_table(out: &Out, messages: &[MessageInfo]) -> Table {
 }
 
 fn take(session: &Session, id: Option<&str>, to: Option<&Place>) -> Outcome {
-    let vault = session.open()?;
+    let vault = fresh(session)?;
     let ids = match id {
         Some(id) => vec![id.to_owned()],
         None => waiting(&vault)?,
@@ -305,8 +306,11 @@ fn take(session: &Session, id: Option<&str>, to: Option<&Place>) -> Outcome {
     }
     session.out.report(&taken, |to| {
         for one in &taken {
-            let from = one.message.from.as_deref().unwrap_or(one.message.level);
-            writeln!(to, "{}  from {}", session.out.name(&one.path), session.out.name(from))?;
+            let from = match &one.message.from {
+                Some(from) => format!("from {}", session.out.name(from)),
+                None => format!("({})", one.message.level),
+            };
+            writeln!(to, "{}  {from}", session.out.name(&one.path))?;
             unsent(to, Some(one.sent))?;
         }
         Ok(())

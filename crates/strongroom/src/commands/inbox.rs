@@ -3,7 +3,11 @@
 
 use strongroom_client::report::MessageInfo;
 
-use crate::{commands::drop::message_table, exit::Outcome, session::Session};
+use crate::{
+    commands::{drop::message_table, fresh},
+    exit::Outcome,
+    session::Session,
+};
 
 /// Show what others sent you: invitations, requests, answers
 #[derive(Debug, clap::Args)]
@@ -28,13 +32,7 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
 
 /// Lists messages of the inbox, after asking for what is new.
 pub fn show(session: &Session, which: impl Fn(&MessageInfo) -> bool) -> Outcome {
-    let vault = session.open()?;
-    let bar = session.progress();
-    let synced = vault.sync(&bar)?;
-    std::mem::drop(bar);
-    for one in &synced.unreachable {
-        session.out.remark(&one.reason);
-    }
+    let vault = fresh(session)?;
     let mut waiting = vault.inbox()?;
     waiting.retain(|message| which(message));
     let out = &session.out;

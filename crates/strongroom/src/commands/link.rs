@@ -19,7 +19,7 @@ use crate::{
     out::Out,
     qr,
     session::Session,
-    show::{Table, size, time_or_never},
+    show::{Table, counted, size, time_or_never},
 };
 
 /// How long a link leads somewhere unless the person says otherwise.
@@ -248,7 +248,8 @@ fn revoke(args: &Revoke, session: &Session) -> Outcome {
     session.out.report(&removed, |to| {
         let bucket = session.out.name(&removed.bucket);
         writeln!(to, "the link into {bucket} leads nowhere now; nothing had to be sealed again")?;
-        writeln!(to, "  written  {} entries, {}", removed.entries, size(removed.bytes))?;
+        let entries = counted(removed.entries, "entry", "entries");
+        writeln!(to, "  written  {entries}, {}", size(removed.bytes))?;
         if !removed.sent {
             writeln!(to, "  not sent no provider answered; `strongroom sync` sends it")?;
         }

@@ -53,6 +53,20 @@ use crate::{
     session::Session,
 };
 
+/// The vault, with what is new at its provider: for commands that show what others sent. A provider
+/// that does not answer is a remark.
+fn fresh(session: &Session) -> Result<Vault, Failure> {
+    let vault = session.open()?;
+    let synced = {
+        let progress = session.progress();
+        vault.sync(&progress)?
+    };
+    for one in &synced.unreachable {
+        session.out.remark(&one.reason);
+    }
+    Ok(vault)
+}
+
 /// Runs one command.
 pub fn run(command: Command, session: &Session) -> Outcome {
     match command {

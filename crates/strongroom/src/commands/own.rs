@@ -23,18 +23,16 @@ pub fn ask(vault: &Vault, place: &Place, label: Option<&str>, session: &Session)
     }
     let name = |text: &str| session.out.name(text).into_owned();
     let last = place.names.last().map(String::as_str).unwrap_or_default();
-    let mut question = format!(
-        "{} gets a bucket of its own and moves to {}; its older versions stay behind.\n",
-        name(&place.to_string()),
-        name(&format!("{}:/{last}", label.unwrap_or(last))),
-    );
+    let (was, now) = (place.to_string(), format!("{}:/{last}", label.unwrap_or(last)));
+    let what = format!("{} gets a bucket of its own and moves to {}", name(&was), name(&now));
+    let mut question = format!("{what}; its older versions stay behind.\n");
     let readers = vault.readers_of(place)?;
     if !readers.is_empty() {
         let who = readers.iter().map(|one| name(one)).collect::<Vec<_>>().join(", ");
         let _ = writeln!(question, "Who reads it now, and will not, unless let in there: {who}.");
     }
-    question.push_str("Shall it? [y/N] ");
-    agreed(&question, "say so: --yes; `strongroom bucket --help` says what a bucket is")
+    question.push_str("Go on? [y/N] ");
+    agreed(&question, &format!("{what}: agree with --yes"))
 }
 
 /// Makes it one.

@@ -51,7 +51,8 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         } else {
             writeln!(to, "{who} is out of {label}; nothing had to be sealed again")?;
         }
-        writeln!(to, "  written  {} entries, {}", removed.entries, size(removed.bytes))?;
+        let entries = counted(removed.entries, "entry", "entries");
+        writeln!(to, "  written  {entries}, {}", size(removed.bytes))?;
         if !removed.sent {
             writeln!(to, "  not sent no provider answered; `strongroom sync` sends it")?;
         }
