@@ -17,8 +17,9 @@ check: need fmt lint docs test ## What CI runs: format, lints, docs, tests.
 fmt:
 	@$(CARGO) fmt --all --check
 
-lint:
+lint: ## Lints, and whether the fuzz targets still compile: they are a workspace of their own.
 	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	@$(CARGO) check --quiet --manifest-path fuzz/Cargo.toml --target-dir fuzz/target/check
 
 docs:
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --locked --quiet

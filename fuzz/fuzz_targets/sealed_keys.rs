@@ -5,9 +5,9 @@
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use strongroom_seal::epoch::{open_back, open_child, open_document};
+use strongroom_seal::epoch::{open_back, open_child, open_document, open_document_back};
 use strongroom_seal::kem::{AgreeSeed, KemPair, KemPublic};
-use strongroom_seal::keys::{Commitment, EpochKey};
+use strongroom_seal::keys::{Commitment, EpochKey, Nonce};
 use strongroom_seal::recovery::{RecoveryKey, open_record, unwrap_root_key};
 use strongroom_seal::suite::Suite;
 use strongroom_seal::wrap::{Place, open_epoch, open_wrap};
@@ -38,7 +38,7 @@ fuzz_target!(|data: &[u8]| {
         }
         2 => body.try_into().is_ok_and(|slot| {
             let history = epoch.history(BUCKET).document(DocumentTag([7; 16]), 1);
-            open_document(suite, &history, version, commitment, slot).is_ok()
+            open_document(suite, &history, version, &Nonce([10; 32]), commitment, slot).is_ok()
         }),
         3 => body
             .try_into()
@@ -49,6 +49,10 @@ fuzz_target!(|data: &[u8]| {
             let locator = RecoveryKey::from_secret_bytes(&[8; 32]).locator();
             open_record(pair(), &locator, &Thumbprint([9; 32]), body).is_ok()
         }
+        7 => body.try_into().is_ok_and(|slot| {
+            let history = epoch.history(BUCKET).document(DocumentTag([7; 16]), 1);
+            open_document_back(suite, &history, version, commitment, slot).is_ok()
+        }),
         _ => {
             let _ = body.try_into().is_ok_and(|key| KemPublic::from_bytes(key).is_ok());
             false
