@@ -166,7 +166,10 @@ impl MessageBody {
         author: AuthorKey,
     ) -> Result<(Self, Sender), CborError> {
         let mut r = Reader::new(bytes);
-        let signed_too = r.array(2)? == 2;
+        let signed_too = match r.array(2)? {
+            0 => return Err(CborError::Limit),
+            parts => parts == 2,
+        };
         let inner = r.bytes(INLINE_PLAIN_LEN_MAX)?;
         let signature: Option<[u8; 64]> = if signed_too { Some(r.bytes_exact()?) } else { None };
         r.end()?;

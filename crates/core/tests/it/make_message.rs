@@ -76,6 +76,9 @@ fn messages() {
         .case("another purpose", "unknown", "4", &outer(&inner(10, 1, 4)))
         .case("another format", "unknown", "9", &outer(&inner(10, 9, 0)))
         .case("nine fields", "limit", "ten", &outer(&inner(9, 0, 0)))
+        .case("no part", "limit", "what follows an empty list is not in it", &{
+            [&[0x80], &good[1..]].concat()
+        })
         .case("cut", "cut", "the last byte is missing", &good[..good.len() - 1])
         .case("trailing", "trailing", "a byte too many", &[&good[..], &[0]].concat())
         .case("trailing inside", "trailing", "after the content", &{
