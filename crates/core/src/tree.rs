@@ -13,6 +13,8 @@ use strongroom_wire::entry::Hlc;
 use strongroom_wire::ids::{DocumentTag, EntryId};
 use strongroom_wire::limits::PATH_DEPTH_MAX;
 
+use crate::document::{DocumentType, Metadata};
+
 pub use label::{CONFLICT_MARK, Named, Sibling, conflict_name, name_siblings};
 
 /// Who is later: clock, then id. Total, and the same everywhere.
@@ -38,26 +40,42 @@ pub struct Place {
     pub parent: DocumentTag,
     /// Its name there, as written.
     pub name: String,
-    /// Whether other documents may be in it.
-    pub directory: bool,
+    /// What is there.
+    pub what: What,
 }
 
-impl Place {
-    /// Whether both are directories with one name in one place, see [`same_directory`].
-    pub fn is_same_directory(&self, other: &Self) -> bool {
-        let of = |place: &Self| (place.parent, place.directory);
-        same_directory((of(self), &self.name), (of(other), &other.name))
+/// What a head is, as far as another head of its document may be the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// A directory: other documents may be in it.
+    Directory,
+    /// Something else, by its type and the digest of its content; no digest: like nothing else.
+    Content(DocumentType, Option<[u8; 32]>),
+}
+
+impl What {
+    /// Of these facts.
+    pub const fn of(facts: &Metadata) -> Self {
+        match facts.kind {
+            DocumentType::Directory => Self::Directory,
+            kind => Self::Content(kind, facts.digest),
+        }
     }
 }
 
-/// Whether two heads of a document, given as ((parent, whether a directory), name), are one
-/// directory in one place. Two devices that made the same one meet in a document with two heads:
-/// that is no conflict, and shown once.
-pub fn same_directory(
-    one: ((DocumentTag, bool), &str),
-    other: ((DocumentTag, bool), &str),
-) -> bool {
-    one.0.1 && one == other
+impl Place {
+    /// Whether both say the same, see [`says_the_same`].
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let of = |place: &Self| (place.parent, place.what);
+        says_the_same((of(self), &self.name), (of(other), &other.name))
+    }
+}
+
+/// Whether two heads of a document, given as ((parent, what), name), are one directory in one place,
+/// or one content. Two devices that made the same, or stored it from the same source, meet in a
+/// document with two heads: that is no conflict, and shown once.
+pub fn says_the_same(one: ((DocumentTag, What), &str), other: ((DocumentTag, What), &str)) -> bool {
+    !matches!(one.0.1, What::Content(_, None)) && one == other
 }
 
 impl Claim {
@@ -98,9 +116,9 @@ pub enum Stray {
 /// Computes the tree of all heads of an area. Rows come ordered by parent, then name.
 ///
 /// ```
-/// use strongroom_core::tree::{Claim, Place, tree};
+/// use strongroom_core::tree::{Claim, Place, What, tree};
 /// use strongroom_wire::{entry::Hlc, ids::{DocumentTag, EntryId}};
-/// let place = Place { parent: DocumentTag::ZERO, name: "a".into(), directory: false };
+/// let place = Place { parent: DocumentTag::ZERO, name: "a".into(), what: What::Directory };
 /// let claim = Claim {
 ///     tag: DocumentTag([1; 16]),
 ///     head: EntryId([2; 32]),
@@ -115,7 +133,8 @@ pub fn tree(claims: &[Claim]) -> Vec<Row> {
     let mut strays = BTreeMap::new();
     for (tag, (_, place)) in &winners {
         let parent = place.parent;
-        let held = parent.is_zero() || winners.get(&parent).is_some_and(|(_, it)| it.directory);
+        let held = parent.is_zero()
+            || winners.get(&parent).is_some_and(|(_, it)| it.what == What::Directory);
         if held {
             above.insert(*tag, parent);
         } else {
@@ -133,7 +152,7 @@ pub fn tree(claims: &[Claim]) -> Vec<Row> {
         let (Some(place), Some((rank, best))) = (&claim.place, winners.get(&claim.tag)) else {
             continue;
         };
-        if claim.rank() != *rank && place.is_same_directory(best) {
+        if claim.rank() != *rank && place.says_the_same(best) {
             continue;
         }
         // A head that lost is shown beside the one that won, wherever it says it is.

@@ -4,7 +4,7 @@
 //! Bytes: docs/spec/replica.md.
 
 use strongroom_core::document::{DocumentType, Metadata, Timestamp};
-use strongroom_core::tree::same_directory as same_directory_in_tree;
+use strongroom_core::tree::{What, says_the_same as says_the_same_in_tree};
 use strongroom_core::writer::ChainPosition;
 use strongroom_wire::capability::Capability;
 use strongroom_wire::cbor::{CborError, Reader, Writer};
@@ -364,30 +364,30 @@ impl DocumentRow {
         self.heads.iter().find(|head| head.facts.is_some())
     }
 
-    /// Heads that are shown. Two devices that made the same directory meet in one document with
-    /// two heads that say the same: that is no conflict, and shown once.
+    /// Heads that are shown. Two devices that made the same directory, or stored the same content,
+    /// meet in one document with two heads that say the same: that is no conflict, and shown once.
     pub fn live(&self) -> impl Iterator<Item = &Head> {
         let current = self.current();
         self.heads.iter().filter(move |head| {
             head.facts.is_some()
                 && (current.is_some_and(|first| first.id == head.id)
-                    || !current.is_some_and(|first| same_directory(first, head)))
+                    || !current.is_some_and(|first| says_the_same(first, head)))
         })
     }
 
     /// More than one head that a person should look at.
     pub fn is_conflict(&self) -> bool {
         let Some(current) = self.current() else { return false };
-        self.heads.iter().any(|head| head.id != current.id && !same_directory(current, head))
+        self.heads.iter().any(|head| head.id != current.id && !says_the_same(current, head))
     }
 }
 
-/// Whether both heads are the same directory in the same place.
-fn same_directory(a: &Head, b: &Head) -> bool {
+/// Whether both heads are the same directory in the same place, or the same content.
+fn says_the_same(a: &Head, b: &Head) -> bool {
     match (&a.facts, &b.facts) {
         (Some(a), Some(b)) => {
-            let of = |it: &Metadata| (it.parent, it.kind == DocumentType::Directory);
-            same_directory_in_tree((of(a), &a.name), (of(b), &b.name))
+            let of = |it: &Metadata| (it.parent, What::of(it));
+            says_the_same_in_tree((of(a), &a.name), (of(b), &b.name))
         }
         _ => false,
     }

@@ -163,6 +163,38 @@ fn two_devices_make_the_same_directory_and_it_is_one() {
 }
 
 #[test]
+fn two_devices_store_the_same_tree_and_nothing_of_it_is_twice() {
+    let provider = Provider::start();
+    let phone = Device::at(&provider);
+    let laptop = phone.second(&provider);
+    let away = provider.stop();
+    for device in [&phone, &laptop] {
+        device.put_text("/album/small", "the same");
+        device.put_text("/album/large", noise(100_000, 1));
+        device.put_text("/album/other", device.home.path().to_str().unwrap());
+    }
+    let _provider = away.back();
+    meet(&phone, &laptop);
+    assert_agree(&phone, &laptop);
+    let conflicts: Vec<_> = phone.listing().into_iter().filter(|(_, conflict)| *conflict).collect();
+    assert_eq!(conflicts.len(), 2, "what differs, and its copy: {conflicts:?}");
+    assert!(conflicts.iter().all(|(path, _)| path.starts_with("/album/other")), "{conflicts:?}");
+    assert_eq!(phone.listing().len(), 5);
+    for device in [&phone, &laptop] {
+        assert_eq!(device.cat("/album/small"), b"the same");
+        assert!(device.cat("/album/large") == noise(100_000, 1));
+    }
+    // What follows follows both.
+    phone.put_text("/album/small", "changed");
+    meet(&phone, &laptop);
+    assert_agree(&phone, &laptop);
+    assert_eq!(laptop.cat("/album/small"), b"changed");
+    assert_eq!(laptop.vault.history(&place("/album/small")).unwrap().len(), 3);
+    assert_eq!(laptop.listing().len(), 5);
+    phone.assert_whole();
+}
+
+#[test]
 fn two_devices_make_the_same_file_and_both_contents_stay() {
     let provider = Provider::start();
     let phone = Device::at(&provider);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use strongroom_client::replica::Replica;
 use strongroom_client::replica::index::{Intake, Taken};
 use strongroom_core::document::{DocumentType, Metadata, Timestamp};
-use strongroom_core::tree::{Claim, Place, Row, tree};
+use strongroom_core::tree::{Claim, Place, Row, What, tree};
 use strongroom_seal::keys::DeviceSecret;
 use strongroom_store::Memory;
 use strongroom_wire::chain::Verified;
@@ -42,8 +42,7 @@ impl Written {
 
     fn place(&self) -> Option<Place> {
         let facts = self.facts.as_ref()?;
-        let directory = facts.kind == DocumentType::Directory;
-        Some(Place { parent: facts.parent, name: facts.name.clone(), directory })
+        Some(Place { parent: facts.parent, name: facts.name.clone(), what: What::of(facts) })
     }
 }
 
@@ -61,12 +60,16 @@ fn write(dice: &mut Dice, before: &[Written]) -> Written {
     let facts = Metadata {
         parent: tag(dice.below(TAGS)),
         name: NAMES[dice.below(NAMES.len() as u64) as usize].to_owned(),
-        kind: if dice.below(4) == 0 { DocumentType::File } else { DocumentType::Directory },
+        kind: match dice.below(8) {
+            0 | 1 => DocumentType::File,
+            2 => DocumentType::Link,
+            _ => DocumentType::Directory,
+        },
         media_type: None,
         size: 0,
         modified: Timestamp::default(),
         mode: None,
-        digest: None,
+        digest: Some(dice.below(3)).filter(|it| *it > 0).map(|it| [it as u8; 32]),
         schema: None,
     };
     let (kind, clear) = if removed {

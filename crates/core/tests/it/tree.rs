@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use strongroom_core::document::DocumentType;
 use strongroom_core::names::check_name;
-use strongroom_core::tree::{Claim, Move, Place, Row, Stray, cut_of, may_move, tree};
+use strongroom_core::tree::{Claim, Move, Place, Row, Stray, What, cut_of, may_move, tree};
 use strongroom_wire::entry::Hlc;
 use strongroom_wire::ids::{DocumentTag, EntryId};
 
@@ -18,7 +19,7 @@ fn tag(number: u8) -> DocumentTag {
 
 /// A head of document `number` under `parent` (0: the root), written `minute` minutes after noon.
 fn at(number: u8, parent: u8, name: &str, minute: u8) -> Claim {
-    let place = Place { parent: tag(parent), name: name.to_owned(), directory: true };
+    let place = Place { parent: tag(parent), name: name.to_owned(), what: What::Directory };
     let hlc = Hlc::new(NOON + u64::from(minute) * 60_000, 0);
     let head = EntryId(*blake3::hash(&[number, minute]).as_bytes());
     Claim { tag: tag(number), head, hlc, place: Some(place) }
@@ -48,7 +49,7 @@ fn two_devices_add_a_file_of_the_same_name() {
 fn two_devices_change_one_file() {
     let file = |minute| {
         let mut claim = at(1, 0, "tax.pdf", minute);
-        claim.place.as_mut().unwrap().directory = false;
+        claim.place.as_mut().unwrap().what = What::Content(DocumentType::File, None);
         claim
     };
     let rows = tree(&[file(1), file(2)]);
@@ -65,6 +66,29 @@ fn two_devices_make_one_directory() {
     assert_eq!(row(&rows, 1).name, "photos");
     // One of them moved it or called it otherwise: both are shown.
     assert_eq!(tree(&[at(1, 0, "photos", 1), at(1, 0, "pictures", 2)]).len(), 2);
+}
+
+#[test]
+fn two_devices_store_one_content() {
+    let file = |name, minute, digest| {
+        let mut claim = at(1, 0, name, minute);
+        claim.place.as_mut().unwrap().what = What::Content(DocumentType::File, digest);
+        claim
+    };
+    let (one, other) = (Some([1; 32]), Some([2; 32]));
+    let rows = tree(&[file("tax.pdf", 1, one), file("tax.pdf", 2, one)]);
+    assert_eq!((rows.len(), row(&rows, 1).name.as_str()), (1, "tax.pdf"), "shown once");
+    // A link that leads to what a file says is another thing.
+    let mut link = file("tax.pdf", 2, one);
+    link.place.as_mut().unwrap().what = What::Content(DocumentType::Link, one);
+    assert_eq!(tree(&[file("tax.pdf", 1, one), link]).len(), 2);
+    // Another content, another name, or none that is known to be the same: both are shown.
+    for second in [file("tax.pdf", 2, other), file("2026.pdf", 2, one), at(1, 0, "tax.pdf", 2)] {
+        assert_eq!(tree(&[file("tax.pdf", 1, one), second]).len(), 2);
+    }
+    // Of three heads two say the same: the third is what a person should look at.
+    let three = [file("tax.pdf", 1, one), file("tax.pdf", 2, other), file("tax.pdf", 3, one)];
+    assert_eq!(tree(&three).len(), 2);
 }
 
 #[test]
@@ -100,7 +124,7 @@ fn what_was_in_a_removed_directory_is_at_the_root() {
 #[test]
 fn what_is_in_a_file_is_at_the_root() {
     let mut file = at(1, 0, "file", 1);
-    file.place.as_mut().unwrap().directory = false;
+    file.place.as_mut().unwrap().what = What::Content(DocumentType::File, None);
     let rows = tree(&[file, at(2, 1, "inside", 1)]);
     assert_eq!(row(&rows, 2).stray, Some(Stray::Orphan));
 }
@@ -183,11 +207,16 @@ fn a_hundred_thousand_deep_tree_does_not_recurse() {
 }
 
 fn any_claims() -> impl Strategy<Value = Vec<Claim>> {
-    let claim = (1_u8..12, 0_u8..14, "[ab]{0,1}(\\.t)?", 0_u8..6, any::<bool>(), 0_u8..8).prop_map(
-        |(number, parent, name, minute, directory, gone)| {
+    let claim = (1_u8..12, 0_u8..14, "[ab]{0,1}(\\.t)?", 0_u8..6, 0_u8..7, 0_u8..8).prop_map(
+        |(number, parent, name, minute, what, gone)| {
             let mut claim = at(number, parent, &name, minute);
             if let Some(place) = &mut claim.place {
-                place.directory = directory;
+                place.what = match what {
+                    0..3 => What::Directory,
+                    3 => What::Content(DocumentType::File, None),
+                    4 => What::Content(DocumentType::Link, Some([4; 32])),
+                    _ => What::Content(DocumentType::File, Some([what / 6; 32])),
+                };
             }
             if gone == 0 {
                 claim.place = None;
@@ -221,11 +250,11 @@ proptest! {
             claims.iter().filter(|claim| claim.place.is_some()).map(|claim| claim.tag).collect();
         let place_of = |row: &Row| claims.iter().find(|it| it.head == row.head)?.place.clone();
         for claim in claims.iter().filter(|claim| claim.place.is_some()) {
-            // Every head that is no tombstone has its row, but for directories made twice.
+            // Every head that is no tombstone has its row, but for what was made twice.
             let place = claim.place.clone().unwrap();
             let shown = |row: &Row| row.tag == claim.tag
                 && (row.head == claim.head
-                    || (!row.is_copy && place_of(row).unwrap().is_same_directory(&place)));
+                    || (!row.is_copy && place_of(row).unwrap().says_the_same(&place)));
             prop_assert_eq!(rows.iter().filter(|row| shown(row)).count(), 1);
         }
         let main: Vec<_> = rows.iter().filter(|row| !row.is_copy).collect();
