@@ -356,6 +356,7 @@ pub(super) fn taken_out() -> Error {
     let what = "this device was taken out of your vault by another of your devices";
     Error::new(ErrorKind::Refused, what).with_hint(
         "what it has can still be read here; `strongroom device join` under another \
-         STRONGROOM_HOME makes it one of yours again",
+         STRONGROOM_HOME makes it one of yours again. Was it a thief? `strongroom recover` there, \
+         with your 24 words, then `strongroom device remove` his",
     )
 }

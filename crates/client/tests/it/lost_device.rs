@@ -115,6 +115,30 @@ fn a_thief_with_the_device_cannot_back_date_add_devices_or_host() {
     laptop.assert_whole();
 }
 
+/// The thief is faster, and takes out the owner's devices: her words make one that takes him out.
+#[test]
+fn a_thief_who_took_out_all_others_is_taken_out_by_the_words() {
+    let provider = Provider::start();
+    let laptop = Device::at(&provider);
+    laptop.vault.create_bucket("letters").unwrap();
+    laptop.put_text("letters:/to Bob", "Dear Bob");
+    let stolen = paired(&laptop, CodeKind::Short);
+    remove(&stolen, &laptop);
+    assert_out(&laptop);
+    let refused = laptop.vault.remove_device(&key(&stolen), false, &Quiet).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Refused, "{refused}");
+    assert!(refused.hint().unwrap().contains("strongroom recover"), "{refused:?}");
+
+    let anew = laptop.second(&provider);
+    assert_eq!(anew.cat("letters:/to Bob"), b"Dear Bob");
+    remove(&anew, &stolen);
+    anew.put_text("letters:/secret", "not for the thief");
+    assert_out(&stolen);
+    assert!(cat(&stolen.vault, "letters:/secret").is_err());
+    anew.assert_whole();
+    assert_eq!(anew.second(&provider).cat("letters:/secret"), b"not for the thief");
+}
+
 #[test]
 fn what_a_stolen_device_had_added_is_named_and_not_taken_for_granted() {
     let provider = Provider::start();
