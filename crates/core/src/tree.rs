@@ -71,9 +71,9 @@ impl Place {
     }
 }
 
-/// Whether two heads of a document, given as ((parent, what), name), are one directory in one place,
-/// or one content. Two devices that made the same, or stored it from the same source, meet in a
-/// document with two heads: that is no conflict, and shown once.
+/// Whether two heads of a document, given as ((parent, what), name), are one directory in one
+/// place, or one content. Two devices that made the same, or stored it from the same source, meet
+/// in a document with two heads: that is no conflict, and shown once.
 pub fn says_the_same(one: ((DocumentTag, What), &str), other: ((DocumentTag, What), &str)) -> bool {
     !matches!(one.0.1, What::Content(_, None)) && one == other
 }
