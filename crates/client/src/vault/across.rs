@@ -8,8 +8,10 @@
 //! told that chunks it has are the other bucket's as well. Why: docs/design/own-buckets.md.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use strongroom_core::document::{Content, DocumentType, Metadata};
+use strongroom_core::tree::What;
 use strongroom_seal::rng::Rng as _;
 use strongroom_wire::clear::References;
 use strongroom_wire::ids::{ChunkId, DocumentTag, EntryId};
@@ -29,12 +31,17 @@ use crate::report::{Listed, OwnBucketInfo};
 
 /// Documents in one transaction.
 const BATCH: usize = 1_024;
+/// Chunks of theirs in memory; what has more is a transaction of its own.
+const CHUNKS: usize = 65_536;
 
 /// A document that goes: where it was found, below what goes, and what is shown there.
 struct Leaving {
     path: String,
     shown: Shown,
 }
+
+/// A chunk of a document that goes, and what that is called.
+type Needed = (ChunkId, Arc<str>);
 
 /// One journey from bucket to bucket.
 struct Carrier<'v> {
@@ -216,7 +223,7 @@ impl Vault {
 }
 
 impl Carrier<'_> {
-    /// One transaction in the new bucket; its contents are there before.
+    /// A transaction in the new bucket, or a few; its contents are there before.
     fn write(&mut self, batch: &[Leaving]) -> Result<()> {
         let (mut changes, mut needed) = (Vec::new(), Vec::new());
         for one in batch {
@@ -226,15 +233,21 @@ impl Carrier<'_> {
             self.moved += 1;
             let dir = self.dirs.get(&row.shown_in).copied();
             let dir = dir.ok_or_else(|| Error::damaged("a directory of the index is missing"))?;
-            if let Some(change) = self.change(one, dir, &mut needed)? {
-                changes.push(change);
+            changes.extend(self.change(one, dir, &mut needed)?);
+            if needed.len() > CHUNKS {
+                self.commit(&mut changes, &mut needed)?;
             }
+            self.progress.advance(1, 0);
         }
+        self.commit(&mut changes, &mut needed)
+    }
+
+    fn commit(&mut self, changes: &mut Vec<Change>, needed: &mut Vec<Needed>) -> Result<()> {
+        let (mut changes, needed) = (std::mem::take(changes), std::mem::take(needed));
         self.bring(&needed, &mut changes)?;
         if !changes.is_empty() {
             self.vault.write(self.to, changes)?;
         }
-        self.progress.advance(batch.len() as u64, 0);
         Ok(())
     }
 
@@ -244,7 +257,7 @@ impl Carrier<'_> {
         &mut self,
         one: &Leaving,
         dir: DocumentTag,
-        needed: &mut Vec<(ChunkId, String)>,
+        needed: &mut Vec<Needed>,
     ) -> Result<Option<Change>> {
         let (vault, name) = (self.vault, &one.shown.name);
         let directory = one.shown.kind() == DocumentType::Directory;
@@ -271,7 +284,8 @@ impl Carrier<'_> {
         body.metadata.name.clone_from(name);
         if past.references != References::NONE {
             let entry = vault.replica.entry(self.from.no(), one.shown.head().no)?;
-            let called = if one.path.is_empty() { name } else { &one.path };
+            let called: Arc<str> =
+                if one.path.is_empty() { name } else { &one.path }.as_str().into();
             let chunks = vault.needs(self.from, &entry)?.into_iter();
             needed.extend(chunks.map(|id| (id, called.clone())));
         }
@@ -295,7 +309,7 @@ impl Carrier<'_> {
 
     /// Makes the chunks of these documents the new bucket's; seals them anew where the two buckets
     /// do not seal alike.
-    fn bring(&mut self, needed: &[(ChunkId, String)], changes: &mut [Change]) -> Result<()> {
+    fn bring(&mut self, needed: &[Needed], changes: &mut [Change]) -> Result<()> {
         if needed.is_empty() {
             return Ok(());
         }
@@ -347,6 +361,6 @@ impl Carrier<'_> {
 
 /// Whether two documents are one and the same content, or both a directory.
 fn says_the_same(a: &Metadata, b: &Metadata) -> bool {
-    let directory = a.kind == DocumentType::Directory;
-    a.kind == b.kind && (directory || (a.size == b.size && a.digest == b.digest))
+    let what = What::of(a);
+    what == What::of(b) && !matches!(what, What::Content(_, None))
 }
