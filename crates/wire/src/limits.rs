@@ -164,6 +164,13 @@ pub const LOST_CHUNKS_MAX: usize = 16_384;
 /// decompress them. Above it all are forgotten, which costs time only.
 pub const KNOWN_KEYS_MAX: usize = 1_024;
 
+/// Keys of which multiples are kept (131 kB each), so that a check of a signature takes half the
+/// time. Above it all are let go and made again, which costs time only.
+pub const KEY_MULTIPLES_MAX: usize = 32;
+
+/// Good signatures after which a key's multiples are made: that takes as long as five checks.
+pub const KEY_MULTIPLES_AFTER: u32 = 32;
+
 /// Bytes of one HTTP signature's parameters. Ours are below 300.
 pub const SIGNATURE_INPUT_LEN_MAX: usize = 1_024;
 

@@ -7,10 +7,17 @@
 //! the point that is compared with it is computed, so its encoding is canonical, and the eight
 //! points of small order have eight canonical encodings, which are listed below.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-
+use curve25519_dalek::edwards::EdwardsPoint;
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::Identity as _;
 use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
+use sha2::{Digest as _, Sha512};
+
+mod known;
+mod multiples;
+
+pub use known::KnownKeys;
+use multiples::{Multiples, of_base};
 
 /// A point whose encoding is zero but for its first and its last byte.
 const fn small(first: u8, last: u8) -> [u8; 32] {
@@ -72,32 +79,23 @@ fn holds(key: &VerifyingKey, message: &[u8], signature: &[u8; 64]) -> bool {
     !SMALL_ORDER.contains(signature.r_bytes()) && key.verify(message, &signature).is_ok()
 }
 
-/// Keys remembered as points: decompressing one costs a tenth of a check.
-#[derive(Debug, Default)]
-pub struct KnownKeys {
-    points: Mutex<HashMap<[u8; 32], VerifyingKey>>,
-}
-
-impl KnownKeys {
-    /// The same as [`verify_signature`], faster for a key seen lately.
-    pub fn verify(&self, key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
-        let known = self.points.lock().unwrap_or_else(PoisonError::into_inner).get(key).copied();
-        let Some(point) = known.or_else(|| usable(key)) else { return false };
-        let good = holds(&point, message, signature);
-        // Only who signed something is remembered, so strangers' keys push nobody out.
-        if good && known.is_none() {
-            let mut points = self.points.lock().unwrap_or_else(PoisonError::into_inner);
-            if points.len() >= crate::limits::KNOWN_KEYS_MAX {
-                points.clear();
-            }
-            points.insert(*key, point);
-        }
-        good
-    }
+/// The same check by the same equation, `R = sB - kA`, for a key whose multiples are kept. They are
+/// those of `-A`, where `A` is the point of `key`, which is [`usable`].
+fn holds_by(multiples: &Multiples, key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+    let signature = Signature::from_bytes(signature);
+    let nonce = signature.r_bytes();
+    let Some(s) = Option::<Scalar>::from(Scalar::from_canonical_bytes(*signature.s_bytes())) else {
+        return false;
+    };
+    let hash = Sha512::new().chain_update(nonce).chain_update(key).chain_update(message);
+    let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
+    let point = of_base().add(multiples.add(EdwardsPoint::identity(), &k), &s);
+    !SMALL_ORDER.contains(nonce) && point.compress().0 == *nonce
 }
 
 #[cfg(test)]
 mod tests {
+    use curve25519_dalek::edwards::CompressedEdwardsY;
     use ed25519_dalek::{Signer as _, SigningKey};
     use proptest::prelude::*;
 
@@ -112,6 +110,13 @@ mod tests {
         }
     }
 
+    /// What is said where a key's multiples are kept, as they are of usable keys only.
+    fn by_multiples(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
+        usable(key).is_some_and(|point| {
+            holds_by(&Multiples::of(-EdwardsPoint::from(point)), key, message, signature)
+        })
+    }
+
     /// Under a key of small order one signature holds for many messages.
     #[test]
     fn keys_and_nonces_of_small_order_prove_nothing() {
@@ -123,28 +128,16 @@ mod tests {
                 for message in [b"a", b"b", b"c", b"d"] {
                     assert!(!verify_signature(&point, message, &signature));
                     assert!(!known.verify(&point, message, &signature));
+                    assert!(!by_multiples(&point, message, &signature));
                 }
             }
         }
     }
 
-    #[test]
-    fn a_full_memory_forgets_and_goes_on() {
-        let known = KnownKeys::default();
-        for number in 0..=crate::limits::KNOWN_KEYS_MAX as u64 {
-            let mut seed = [3; 32];
-            seed[..8].copy_from_slice(&number.to_be_bytes());
-            let key = SigningKey::from_bytes(&seed);
-            let signature = key.sign(b"m").to_bytes();
-            assert!(known.verify(&key.verifying_key().to_bytes(), b"m", &signature));
-        }
-        assert_eq!(known.points.lock().unwrap().len(), 1);
-    }
-
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         /// Every changed bit of key, message and signature: the library's strict check and ours
-        /// say the same, remembered or not.
+        /// say the same, remembered or not, by multiples or not.
         #[test]
         fn it_is_the_librarys_strict_check(
             seed in any::<[u8; 32]>(), place in 0_usize..(32 + 8 + 64) * 8,
@@ -167,6 +160,51 @@ mod tests {
             });
             prop_assert_eq!(verify_signature(&key, &message, &signature), theirs);
             prop_assert_eq!(known.verify(&key, &message, &signature), theirs);
+            prop_assert_eq!(by_multiples(&key, &message, &signature), theirs);
         }
+    }
+
+    /// A number above the group's order would be a second signature of the same message.
+    #[test]
+    fn a_number_that_is_not_canonical_is_refused() {
+        let signer = SigningKey::from_bytes(&[5; 32]);
+        let key = signer.verifying_key().to_bytes();
+        let good = signer.sign(b"m").to_bytes();
+        assert!(verify_signature(&key, b"m", &good) && by_multiples(&key, b"m", &good));
+        let mut more = good;
+        let order: [u16; 32] = [
+            0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9,
+            0xde, 0x14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x10,
+        ];
+        let mut carry = 0_u16;
+        for (byte, add) in more[32..].iter_mut().zip(order) {
+            let sum = u16::from(*byte) + add + carry;
+            (*byte, carry) = ((sum & 0xff) as u8, sum >> 8);
+        }
+        assert!(!verify_signature(&key, b"m", &more) && !by_multiples(&key, b"m", &more));
+    }
+
+    /// A key with a part of small order is usable, and its signatures hold only where that part
+    /// cancels: both ways of computing must agree on which those are.
+    #[test]
+    fn keys_with_a_part_of_small_order_are_judged_alike() {
+        let torsion = CompressedEdwardsY(ORDER_8_A).decompress().unwrap();
+        let secret = Scalar::from_bytes_mod_order([9; 32]);
+        let key = (EdwardsPoint::mul_base(&secret) + torsion).compress().0;
+        let mut held = 0;
+        for number in 0_u64..64 {
+            let nonce = Scalar::from(number + 3);
+            let message = number.to_be_bytes();
+            let point = EdwardsPoint::mul_base(&nonce).compress().0;
+            let hash = Sha512::new().chain_update(point).chain_update(key).chain_update(message);
+            let k = Scalar::from_bytes_mod_order_wide(&hash.finalize().into());
+            let signature = [point, (nonce + k * secret).to_bytes()].concat().try_into().unwrap();
+            let theirs = VerifyingKey::from_bytes(&key).unwrap();
+            let theirs = theirs.verify_strict(&message, &Signature::from_bytes(&signature)).is_ok();
+            assert_eq!(verify_signature(&key, &message, &signature), theirs);
+            assert_eq!(by_multiples(&key, &message, &signature), theirs);
+            held += u32::from(theirs);
+        }
+        assert!((1..32).contains(&held), "one in eight: {held}");
     }
 }
