@@ -2,6 +2,8 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::Failure;
 
@@ -9,6 +11,8 @@ use crate::Failure;
 pub struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
+    /// Bytes of an answer that are here.
+    len: usize,
 }
 
 impl Connection {
@@ -16,32 +20,50 @@ impl Connection {
     pub fn open(host: &str) -> Result<Self, Failure> {
         let stream = TcpStream::connect(host)?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: vec![0; 1 << 16] })
+        Ok(Self { stream, buffer: vec![0; 1 << 16], len: 0 })
     }
 
     /// Asks, and gives the body; another status than the expected one ends the run.
     pub fn ask(&mut self, request: &[u8], expected: u16) -> Result<&[u8], Failure> {
-        self.stream.write_all(request)?;
-        let mut len = 0;
-        loop {
-            let read = self.stream.read(&mut self.buffer[len..])?;
-            if read == 0 {
-                return Err("the provider hung up".into());
+        self.send(request)?;
+        let body = loop {
+            if let Some(body) = self.receive(expected)? {
+                break body;
             }
-            len += read;
-            let Some((head, rest)) = head_and_rest(&self.buffer[..len]) else { continue };
-            let status: u16 = head.get(9..12).unwrap_or("0").parse()?;
-            let body = length(head)?;
-            if rest < body {
-                continue;
-            }
-            let (from, to) = (len - rest, len);
-            if status != expected {
-                let said = String::from_utf8_lossy(&self.buffer[from..to]).into_owned();
-                return Err(format!("the provider answered {status}: {said}").into());
-            }
-            return Ok(&self.buffer[from..to]);
+        };
+        Ok(&self.buffer[body])
+    }
+
+    /// Asks. Nothing is asked before the answer to the last request is here.
+    pub fn send(&mut self, request: &[u8]) -> Result<(), Failure> {
+        self.len = 0;
+        Ok(self.stream.write_all(request)?)
+    }
+
+    /// Waits for bytes; where the answer is whole with them, tells where its body stands.
+    pub fn receive(&mut self, expected: u16) -> Result<Option<Range<usize>>, Failure> {
+        let read = self.stream.read(&mut self.buffer[self.len..])?;
+        if read == 0 {
+            return Err("the provider hung up".into());
         }
+        self.len += read;
+        let Some((head, rest)) = head_and_rest(&self.buffer[..self.len]) else { return Ok(None) };
+        let status: u16 = head.get(9..12).unwrap_or("0").parse()?;
+        if rest < length(head)? {
+            return Ok(None);
+        }
+        let body = self.len - rest..self.len;
+        if status != expected {
+            let said = String::from_utf8_lossy(&self.buffer[body]).into_owned();
+            return Err(format!("the provider answered {status}: {said}").into());
+        }
+        Ok(Some(body))
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
     }
 }
 

@@ -3,24 +3,30 @@
 //! know: what it is compared with.
 //!
 //! Requests are signed beforehand, as long as the signatures stay good: what is measured is the
-//! provider with all its checks. Each writer has one connection and waits for each answer.
+//! provider with all its checks. Each writer has one connection and waits for each answer; two
+//! threads drive them all, as pgbench does it here: a thread for each would cost the provider's
+//! processors more in switches than in work.
 #![forbid(unsafe_code)]
 
 mod connection;
+mod lane;
 mod requests;
 
 use std::process::ExitCode;
 use std::sync::{Arc, Barrier};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use connection::Connection;
+use lane::{Done, Lane};
 use requests::{Owner, new_document_id};
 
 const USAGE: &str = "usage: strongroom-edv-load put|get --provider http://ADDR [--writers N] \
                      [--seconds S]";
 /// Requests signed beforehand for each writer and second; a writer that runs out ends early.
-const SIGNED_A_SECOND: usize = 500;
+const SIGNED_A_SECOND: usize = 1_500;
+/// Threads that drive the connections; pgbench gets `-j 2`.
+const THREADS: usize = 2;
 /// Documents that are there to be read.
 const READ_FROM: usize = 2_000;
 
@@ -28,6 +34,7 @@ const READ_FROM: usize = 2_000;
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a run is told.
+#[derive(Clone)]
 struct Wish {
     puts: bool,
     host: String,
@@ -76,25 +83,32 @@ fn run(wish: &Wish) -> Result<String, Failure> {
     let owner = Arc::new(Owner::with_vault(&wish.host, &mut first)?);
     let ids = if wish.puts { Vec::new() } else { fill(&owner, &mut first)? };
     let ids = Arc::new(ids);
-    let start = Arc::new(Barrier::new(wish.writers));
-    let lanes: Vec<_> = (0..wish.writers)
-        .map(|lane| {
-            let (owner, ids, start) = (owner.clone(), ids.clone(), start.clone());
-            let (host, puts, seconds) = (wish.host.clone(), wish.puts, wish.seconds);
-            thread::spawn(move || -> Result<Lane, Failure> {
-                let requests = signed(&owner, &ids, lane, puts, seconds)?;
-                let mut connection = Connection::open(&host)?;
+    let threads = wish.writers.min(THREADS);
+    let start = Arc::new(Barrier::new(threads));
+    let drivers: Vec<_> = (0..threads)
+        .map(|thread| {
+            let (owner, ids, start, wish) =
+                (owner.clone(), ids.clone(), start.clone(), wish.clone());
+            thread::spawn(move || -> Result<Done, Failure> {
+                let lanes = (thread..wish.writers).step_by(threads);
+                let mut lanes = lanes
+                    .map(|lane| {
+                        let requests = signed(&owner, &ids, lane, wish.puts, wish.seconds)?;
+                        Ok(Lane::new(Connection::open(&wish.host)?, requests, !wish.puts))
+                    })
+                    .collect::<Result<Vec<_>, Failure>>()?;
+                let expected = if wish.puts { 201 } else { 200 };
                 start.wait();
-                work(&mut connection, &requests, puts, Duration::from_secs(seconds))
+                lane::drive(&mut lanes, expected, Duration::from_secs(wish.seconds))
             })
         })
         .collect();
     let mut took = Vec::new();
     let mut seconds = 0.0_f64;
-    for lane in lanes {
-        let lane = lane.join().map_err(|_| "a writer ended")??;
-        took.extend(lane.took);
-        seconds = seconds.max(lane.seconds);
+    for driver in drivers {
+        let done = driver.join().map_err(|_| "a thread ended")??;
+        took.extend(done.took);
+        seconds = seconds.max(done.seconds);
     }
     took.sort_unstable();
     let at = |share: f64| took.get((took.len() as f64 * share) as usize).copied().unwrap_or(0);
@@ -133,31 +147,4 @@ fn signed(
     let mut requests: Vec<_> = ids.iter().map(|id| owner.read(id)).collect::<Result<_, _>>()?;
     requests.rotate_left(lane * ids.len() / 256);
     Ok(requests)
-}
-
-/// What one writer achieved.
-struct Lane {
-    took: Vec<u64>,
-    seconds: f64,
-}
-
-fn work(
-    connection: &mut Connection,
-    requests: &[Vec<u8>],
-    puts: bool,
-    time: Duration,
-) -> Result<Lane, Failure> {
-    let began = Instant::now();
-    let mut took = Vec::new();
-    let rounds = if puts { 1 } else { usize::MAX };
-    let expected = if puts { 201 } else { 200 };
-    for request in requests.iter().cycle().take(requests.len().saturating_mul(rounds)) {
-        let asked = Instant::now();
-        if asked - began >= time {
-            break;
-        }
-        connection.ask(request, expected)?;
-        took.push(asked.elapsed().as_micros() as u64);
-    }
-    Ok(Lane { took, seconds: began.elapsed().as_secs_f64() })
 }
