@@ -5,6 +5,23 @@
 
 const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
+/// Digits that are reckoned with at once: as many as fit 32 bits.
+const AT_ONCE: usize = 5;
+/// 58 to the power of [`AT_ONCE`].
+const GREAT: u64 = 58_u64.pow(AT_ONCE as u32);
+/// What a character stands for: its place in [`ALPHABET`].
+const fn digit(c: u8) -> Option<u8> {
+    Some(match c {
+        b'1'..=b'9' => c - b'1',
+        b'A'..=b'H' => c - b'A' + 9,
+        b'J'..=b'N' => c - b'J' + 17,
+        b'P'..=b'Z' => c - b'P' + 22,
+        b'a'..=b'k' => c - b'a' + 33,
+        b'm'..=b'z' => c - b'm' + 44,
+        _ => return None,
+    })
+}
+
 /// Writes bytes as text. Its work grows with the square of their number: for keys and ids.
 ///
 /// ```
@@ -14,23 +31,32 @@ const ALPHABET: &[u8; 58] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqr
 /// ```
 pub fn encode(bytes: &[u8]) -> String {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
-    // Base-58 digits, the lowest first.
-    let mut digits: Vec<u8> = Vec::with_capacity(bytes.len() * 138 / 100 + 1);
+    // Digits to the base GREAT, the lowest first.
+    let mut great: Vec<u64> = Vec::with_capacity(bytes.len() * 138 / 100 / AT_ONCE + 1);
     for byte in bytes.iter().skip(zeros) {
-        let mut carry = u32::from(*byte);
-        for digit in &mut digits {
-            carry += u32::from(*digit) << 8;
-            *digit = (carry % 58) as u8;
-            carry /= 58;
+        let mut carry = u64::from(*byte);
+        for digit in &mut great {
+            carry += *digit << 8;
+            *digit = carry % GREAT;
+            carry /= GREAT;
         }
-        while carry > 0 {
-            digits.push((carry % 58) as u8);
-            carry /= 58;
+        if carry > 0 {
+            great.push(carry);
         }
     }
-    let letter = |digit: &u8| ALPHABET.get(usize::from(*digit)).map(|c| char::from(*c));
-    let zeros = std::iter::repeat_n('1', zeros);
-    zeros.chain(digits.iter().rev().filter_map(letter)).collect()
+    // The lowest first, too; the highest ones are zeros that nobody writes.
+    let mut letters = Vec::with_capacity(great.len() * AT_ONCE + zeros);
+    for mut digit in great {
+        for _ in 0..AT_ONCE {
+            letters.extend(ALPHABET.get((digit % 58) as usize).map(|c| char::from(*c)));
+            digit /= 58;
+        }
+    }
+    while letters.last() == Some(&'1') {
+        letters.pop();
+    }
+    letters.extend(std::iter::repeat_n('1', zeros));
+    letters.into_iter().rev().collect()
 }
 
 /// Reads a text of at most `len_max` bytes; `None` for every other. The length is looked at before
@@ -41,21 +67,26 @@ pub fn decode(text: &str, len_max: usize) -> Option<Vec<u8>> {
         return None;
     }
     let zeros = text.bytes().take_while(|c| *c == b'1').count();
-    // The lowest byte first.
-    let mut bytes: Vec<u8> = Vec::with_capacity(len_max);
-    for c in text.bytes().skip(zeros) {
-        let mut carry = ALPHABET.iter().position(|known| *known == c)?;
-        for byte in &mut bytes {
-            carry += usize::from(*byte) * 58;
-            *byte = (carry & 0xff) as u8;
-            carry >>= 8;
+    let digits = text.as_bytes().get(zeros..)?;
+    // Four bytes each, the lowest first.
+    let mut words: Vec<u32> = Vec::with_capacity(len_max / 4 + 1);
+    for some in digits.chunks(AT_ONCE) {
+        let (mut carry, mut scale) = (0_u64, 1_u64);
+        for c in some {
+            (carry, scale) = (carry * 58 + u64::from(digit(*c)?), scale * 58);
+        }
+        for word in &mut words {
+            carry += u64::from(*word) * scale;
+            *word = (carry & 0xffff_ffff) as u32;
+            carry >>= 32;
         }
         if carry > 0 {
-            bytes.push((carry & 0xff) as u8);
+            words.push(carry as u32);
         }
     }
-    bytes.extend(std::iter::repeat_n(0, zeros));
-    bytes.reverse();
+    let bytes = words.iter().rev().flat_map(|word| word.to_be_bytes());
+    let zeros = std::iter::repeat_n(0, zeros);
+    let bytes: Vec<u8> = zeros.chain(bytes.skip_while(|byte| *byte == 0)).collect();
     (bytes.len() <= len_max).then_some(bytes)
 }
 
@@ -79,6 +110,14 @@ mod tests {
         ] {
             assert_eq!(encode(bytes), text);
             assert_eq!(decode(text, bytes.len()).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn a_digit_is_a_place_in_the_alphabet() {
+        for c in 0..=255 {
+            let place = ALPHABET.iter().position(|known| *known == c);
+            assert_eq!(digit(c).map(usize::from), place, "{c}");
         }
     }
 

@@ -83,7 +83,7 @@ pub async fn put(
     let gate = gate_for(provider, body.len()).await;
     let laid = bodies::lay(provider, body).await?;
     let change = Change { vault, document, terms: &terms, laid: &laid };
-    let done = change.put(provider, how, (&mut reserved, new)).await;
+    let done = change.put(provider, found, (how, new), &mut reserved).await;
     drop(gate);
     let out = bodies::kept(provider, &laid, done).await?;
     reserved.used();
@@ -205,20 +205,22 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Stores it in the place of what is found, judged anew whenever others were faster.
+    /// Stores it in the place of what was found, looked up and judged anew whenever others were
+    /// faster.
     async fn put(
         &self,
         provider: &Provider,
-        how: Put,
-        (reserved, new): (&mut Reserved, u64),
+        mut found: Option<Stored>,
+        (how, new): (Put, u64),
+        reserved: &mut Reserved,
     ) -> Result<Out, Failure> {
         for _ in 0..TRIES {
-            let found = stored(provider, self.vault, self.document.id)?;
-            how.judge(found.as_ref(), self.document.sequence)?;
-            reserved.resize(growth(found.as_ref(), new))?;
             if let Some(out) = self.submit(provider, found.as_ref(), (how, new)).await? {
                 return Ok(out);
             }
+            found = stored(provider, self.vault, self.document.id)?;
+            how.judge(found.as_ref(), self.document.sequence)?;
+            reserved.resize(growth(found.as_ref(), new))?;
         }
         Err(overrun())
     }

@@ -6,6 +6,7 @@
 //! compared with its digest, which the signature covers. Every failure is one 403.
 
 use std::net::IpAddr;
+use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -58,7 +59,7 @@ pub struct Signed {
     /// Its fields.
     pub headers: HeaderMap,
     invocation: Arc<Invocation>,
-    base: Base,
+    base: Arc<Base>,
     /// The whole URL with its query, as capabilities name it.
     url: String,
     peer: Peer,
@@ -81,8 +82,9 @@ impl FromRequest<Provider> for Signed {
         let method = parts.method.as_str();
         let head = signature::Request { method, target, header: &header, body: None };
         let origin = Origin { scheme: base.scheme, host: &base.host };
+        let keys = &provider.edv.keys;
         let (invocation, sha256) =
-            signature::verify_head(&head, &origin, now_secs()).map_err(deny)?;
+            signature::verify_head(&head, &origin, now_secs(), keys).map_err(deny)?;
         Ok(Self {
             invocation: Arc::new(invocation),
             url: base.url(target),
@@ -107,6 +109,18 @@ fn field<'a>(headers: &'a HeaderMap, uri: &'a Uri, name: &str) -> Option<&'a str
 fn deny(reason: Denied) -> Failure {
     tracing::debug!(%reason, "an EDV request was not allowed");
     Failure::denied()
+}
+
+/// Whether what was invoked allows this.
+fn judge(
+    invocation: &Invocation,
+    roots: &[(&str, &[String])],
+    target: &str,
+    action: &str,
+) -> Result<Authorized, Denied> {
+    let roots = roots.iter().map(|(target, controllers)| Root { target, controllers });
+    let roots: Vec<_> = roots.collect();
+    invocation.authorize(&Expected { roots: &roots, target, action }, now_secs())
 }
 
 impl Signed {
@@ -139,47 +153,52 @@ impl Signed {
         other: Option<(&str, &[String])>,
     ) -> Result<OpenVault, Failure> {
         let id = LocalId::parse(edv)?;
-        let store = &*self.provider.store.rows;
-        let found = vaults::read(store, id)?;
-        let (config, row) = found.ok_or(Failure::not_found("No such vault."))?;
-        if !config.admits(self.peer.address.ip()) {
+        let stored = vaults::read(&self.provider, id)?;
+        let stored = stored.ok_or(Failure::not_found("No such vault."))?;
+        if !stored.config.admits(self.peer.address.ip()) {
             return Err(Failure::denied());
         }
-        let url = format!("{}/{id}", self.collection());
-        let mut roots = vec![(url.clone(), vec![config.controller.clone()])];
-        roots.extend(other.map(|(url, controllers)| (url.to_owned(), controllers.to_vec())));
-        let authorized = self.authorize(roots, action).await?;
+        // An id has one spelling.
+        let url = [&self.collection(), "/", edv].concat();
+        let own = (url.as_str(), slice::from_ref(&stored.config.controller));
+        let authorized = match other {
+            None => self.authorize(&[own], action).await?,
+            Some(other) => self.authorize(&[own, other], action).await?,
+        };
         let delegations = authorized.delegations().iter();
         let unrevoked: Vec<_> =
             delegations.map(|it| rows::revocation(id, &it.delegator, &it.id)).collect();
-        if revocations::any(store, &unrevoked)? {
+        if !unrevoked.is_empty() && revocations::any(&*self.provider.store.rows, &unrevoked)? {
             return Err(Failure::denied());
         }
         let live = Edv::live(&self.provider, id).await?;
-        Ok(OpenVault::new((id, url), config, row, live, unrevoked))
+        Ok(OpenVault::new((id, url), stored, live, unrevoked))
     }
 
     /// Whether a controller may do this with all vaults that are its own.
     pub async fn by_controller(&self, controller: &str, action: Action) -> Result<(), Failure> {
-        let roots = vec![(self.collection(), vec![controller.to_owned()])];
-        self.authorize(roots, action).await.map(drop)
+        let (all, controllers) = (self.collection(), [controller.to_owned()]);
+        self.authorize(&[(&all, &controllers)], action).await.map(drop)
     }
 
     async fn authorize(
         &self,
-        roots: Vec<(String, Vec<String>)>,
+        roots: &[(&str, &[String])],
         action: Action,
     ) -> Result<Authorized, Failure> {
-        let (invocation, target) = (self.invocation.clone(), self.url.clone());
-        let judge = move || {
-            let each = roots.iter().map(|(target, controllers)| Root { target, controllers });
-            let roots: Vec<_> = each.collect();
-            let expected = Expected { roots: &roots, target: &target, action: action.name() };
-            invocation.authorize(&expected, now_secs())
-        };
+        let action = action.name();
+        if self.invocation.is_of_root() {
+            return judge(&self.invocation, roots, &self.url, action).map_err(deny);
+        }
         // A chain takes a signature and a canonical form for each of its members.
-        let judged = if self.invocation.is_of_root() { judge() } else { offload(judge).await? };
-        judged.map_err(deny)
+        let (invocation, url) = (self.invocation.clone(), self.url.clone());
+        let owned = roots.iter().map(|(target, all)| ((*target).to_owned(), all.to_vec()));
+        let owned: Vec<_> = owned.collect();
+        let judged = offload(move || {
+            let roots = owned.iter().map(|(target, all)| (target.as_str(), all.as_slice()));
+            judge(&invocation, &roots.collect::<Vec<_>>(), &url, action)
+        });
+        judged.await?.map_err(deny)
     }
 
     /// Whether the provider's policy lets this controller open a vault.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use strongroom_wire::edv::ids::LocalId;
 use strongroom_wire::problem::Problem;
+use strongroom_wire::signature::KnownKeys;
 
 use crate::config::{Config, EdvPolicy};
 use crate::provider::Provider;
@@ -22,6 +23,7 @@ use crate::store::{now_secs, offload};
 mod bodies;
 mod changes;
 mod chunks;
+mod configs;
 mod documents;
 mod failure;
 mod gate;
@@ -35,6 +37,7 @@ pub mod rows;
 mod seen;
 mod vaults;
 
+use configs::Configs;
 pub use failure::{Failure, Kind};
 use open::Live;
 use seen::Seen;
@@ -47,10 +50,13 @@ pub struct Edv {
     /// Who may open a vault.
     policy: EdvPolicy,
     configured: Option<String>,
-    base: OnceLock<Base>,
+    base: OnceLock<Arc<Base>>,
     lives: Mutex<HashMap<LocalId, Arc<Live>>>,
+    configs: Configs,
     /// Changes that were carried out.
     seen: Seen,
+    /// Who signed lately. Whether a signature holds is computed anew for each request.
+    keys: KnownKeys,
     creations: Rate<IpAddr>,
     quota: u64,
 }
@@ -88,7 +94,9 @@ impl Edv {
             configured: config.edv.base.clone().or_else(|| config.origins.first().cloned()),
             base: OnceLock::new(),
             lives: Mutex::default(),
+            configs: Configs::default(),
             seen: Seen::default(),
+            keys: KnownKeys::default(),
             creations: Rate::new(config.tuning.edv_creations_per_hour, Duration::from_hours(1)),
             quota: config.quota_bytes,
         }
@@ -98,12 +106,12 @@ impl Edv {
     pub fn is_reached_at(&self, origin: &str) {
         let origin = self.configured.as_deref().unwrap_or(origin);
         if let Some(base) = Base::parse(origin) {
-            let _ = self.base.set(base);
+            let _ = self.base.set(Arc::new(base));
         }
     }
 
     /// How clients address this provider.
-    fn base(&self) -> Result<&Base, Failure> {
+    fn base(&self) -> Result<&Arc<Base>, Failure> {
         self.base.get().ok_or_else(|| Problem::Internal.into())
     }
 

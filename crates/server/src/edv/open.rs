@@ -13,6 +13,7 @@ use strongroom_wire::edv::ids::LocalId;
 use strongroom_wire::edv::model::Config;
 use strongroom_wire::problem::Problem;
 
+use super::configs::Stored;
 use super::failure::{Failure, Kind};
 use super::rows::{self, ChangeRow, ChunkRow, DocumentRow, VaultRow};
 use crate::buckets::VaultUse;
@@ -105,38 +106,40 @@ pub struct OpenVault {
     pub id: LocalId,
     /// Its URL.
     pub url: String,
-    /// Its configuration.
-    pub config: Config,
     /// What is kept in memory of it.
     pub live: Arc<Live>,
-    row: Vec<u8>,
+    stored: Arc<Stored>,
     /// Rows that are not there: revocations of what the request was signed under.
     unrevoked: Vec<Vec<u8>>,
 }
 
 impl OpenVault {
-    /// The vault of this row, for a request signed under capabilities whose revocations would
+    /// The vault as it is stored, for a request signed under capabilities whose revocations would
     /// stand under `unrevoked`.
     pub fn new(
         (id, url): (LocalId, String),
-        config: Config,
-        row: Vec<u8>,
+        stored: Arc<Stored>,
         live: Arc<Live>,
         unrevoked: Vec<Vec<u8>>,
     ) -> Self {
-        Self { id, url, config, live, row, unrevoked }
+        Self { id, url, live, stored, unrevoked }
+    }
+
+    /// Its configuration.
+    pub fn config(&self) -> &Config {
+        &self.stored.config
     }
 
     /// When it was created, in seconds since 1970.
     pub fn created_at(&self) -> Result<u64, Failure> {
-        VaultRow::decode(&self.row).map(|row| row.created_at).map_err(|_| damage())
+        VaultRow::decode(&self.stored.row).map(|row| row.created_at).map_err(|_| damage())
     }
 
     /// A batch that is applied only if the vault is as it was, and nothing the request was signed
     /// under has been revoked.
     pub fn batch(&self) -> Batch {
         let mut batch = Batch::new();
-        batch.expect_equals(rows::vault(self.id), self.row.as_slice());
+        batch.expect_equals(rows::vault(self.id), self.stored.row.as_slice());
         for key in &self.unrevoked {
             batch.expect_absent(key.as_slice());
         }

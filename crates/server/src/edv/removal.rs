@@ -22,9 +22,10 @@ const STEP: usize = 1_024;
 /// Makes a vault unknown, durably.
 pub async fn remove(provider: &Provider, vault: &OpenVault) -> Result<(), Failure> {
     let mut batch = vault.batch();
-    let controller = vault.config.controller.as_str();
+    let config = vault.config();
+    let controller = config.controller.as_str();
     batch.delete(rows::vault(vault.id)).delete(rows::controlled(controller, vault.id));
-    if let Some(reference) = &vault.config.reference_id {
+    if let Some(reference) = &config.reference_id {
         batch.delete(rows::reference(controller, reference));
     }
     batch.put(rows::gone(vault.id), Vec::new());

@@ -2,11 +2,13 @@
 //! was let through. Goes out: one batch each, or a refusal. Must not know: requests, documents.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use strongroom_store::{Batch, CommitError, Rows};
 use strongroom_wire::edv::ids::LocalId;
 use strongroom_wire::edv::model::Config;
 
+use super::configs::Stored;
 use super::failure::{Failure, Kind};
 use super::open::{OpenVault, damage};
 use super::queries::after_document;
@@ -14,15 +16,10 @@ use super::rows::{self, VaultRow};
 use crate::provider::Provider;
 use crate::store::{now_secs, random};
 
-/// A vault as it is stored: its configuration, and the row it was read from.
-pub type Stored = (Config, Vec<u8>);
-
-/// The vault of this id.
-pub fn read(store: &dyn Rows, vault: LocalId) -> Result<Option<Stored>, Failure> {
-    let Some(bytes) = store.get(&rows::vault(vault))? else { return Ok(None) };
-    let row = VaultRow::decode(&bytes).map_err(|_| damage())?;
-    let config = Config::parse(row.config.as_bytes()).map_err(|_| damage())?;
-    Ok(Some((config, bytes)))
+/// The vault of this id, as it is stored now.
+pub fn read(provider: &Provider, vault: LocalId) -> Result<Option<Arc<Stored>>, Failure> {
+    let row = provider.store.rows.get(&rows::vault(vault))?;
+    row.map(|row| provider.edv.configs.of(vault, row)).transpose()
 }
 
 /// Opens a vault under a new id.
@@ -60,7 +57,7 @@ pub async fn update(
     vault: &OpenVault,
     config: &Config,
 ) -> Result<(), Failure> {
-    let old = &vault.config;
+    let old = vault.config();
     if config.id.as_ref().is_some_and(|id| *id != vault.url) {
         return Err(Failure::new(Kind::UrlMismatch, "The body's id is not the URL's."));
     }

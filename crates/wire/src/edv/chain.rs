@@ -4,7 +4,7 @@
 
 use super::invocation::Delegation;
 use super::limits::{CHAIN_LEN_MAX, SKEW_SECS};
-use super::zcap::{Parent, Zcap, root_id};
+use super::zcap::{Parent, Zcap, is_root_id, root_id};
 use crate::did_key;
 use crate::signature::verify_signature;
 use crate::walk::{Claimed, Link, Refusal, Scheme, WalkError, Window, may_follow, walk};
@@ -26,7 +26,7 @@ impl<'a> Root<'a> {
 
     /// The one with this id.
     pub(super) fn named<'r>(roots: &'r [Root<'a>], id: &str) -> Option<&'r Root<'a>> {
-        roots.iter().find(|root| root.id() == id)
+        roots.iter().find(|root| is_root_id(id, root.target))
     }
 }
 

@@ -518,12 +518,30 @@ pub fn root_id(url: &str) -> String {
     format!("{ROOT_PREFIX}{}", encode_uri_component(url))
 }
 
+/// Whether `id` is [`root_id`] of a URL, without writing that.
+pub(super) fn is_root_id(id: &str, url: &str) -> bool {
+    let Some(id) = id.strip_prefix(ROOT_PREFIX) else { return false };
+    let mut rest = id.bytes();
+    let mut next_is = |byte: u8| rest.next() == Some(byte);
+    let digit = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'A' + nibble - 10 };
+    let same = url.bytes().all(|byte| match byte {
+        byte if stays(byte) => next_is(byte),
+        byte => next_is(b'%') && next_is(digit(byte >> 4)) && next_is(digit(byte & 15)),
+    });
+    same && rest.next().is_none()
+}
+
+/// Whether `encodeURIComponent` leaves a byte as it is.
+fn stays(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte)
+}
+
 /// As JavaScript's `encodeURIComponent`: all but `A-Z a-z 0-9 - _ . ! ~ * ' ( )` is escaped.
 pub fn encode_uri_component(text: &str) -> String {
     use core::fmt::Write as _;
     let mut out = String::with_capacity(text.len() * 5 / 4);
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte) {
+        if stays(byte) {
             out.push(char::from(byte));
         } else {
             // Writing to a String cannot fail.
@@ -531,4 +549,40 @@ pub fn encode_uri_component(text: &str) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_id_is_that_of_its_url_alone(url in "[ -~é]{0,40}", other in "[ -~é]{0,40}") {
+            prop_assert!(is_root_id(&root_id(&url), &url));
+            prop_assert_eq!(is_root_id(&root_id(&other), &url), other == url);
+            prop_assert_eq!(is_root_id(&other, &url), other == root_id(&url));
+        }
+    }
+
+    #[test]
+    fn an_id_has_one_spelling() {
+        let good = root_id("http://a/b?c");
+        assert_eq!(good, "urn:zcap:root:http%3A%2F%2Fa%2Fb%3Fc");
+        assert!(is_root_id(&good, "http://a/b?c"));
+        for bad in [
+            &good.to_lowercase(),
+            &good.replace("%3F", "?"),
+            &good.replace("/b", "%2Fb"),
+            &good.replace("a%", "%61%"),
+            &good.replace("urn:", ""),
+            &format!("{good}c"),
+            &good[..good.len() - 1],
+            &good[..good.len() - 2],
+        ] {
+            let same = *bad == *good;
+            assert_eq!(is_root_id(bad, "http://a/b?c"), same, "{bad}");
+        }
+    }
 }

@@ -98,8 +98,8 @@ pub async fn find(
     };
     let mut list = Vec::new();
     for id in found {
-        if let Some((config, _)) = vaults::read(store, id)? {
-            list.push(config.to_json(Some(&format!("{base}/{id}"))));
+        if let Some(stored) = vaults::read(&provider, id)? {
+            list.push(stored.config.to_json(Some(&format!("{base}/{id}"))));
         }
     }
     Ok(json(StatusCode::OK, format!("[{}]", list.join(","))))
@@ -117,7 +117,7 @@ pub async fn find(
 )]
 pub async fn read(Path(edv): Path<String>, signed: Signed) -> Answer {
     let vault = signed.vault(&edv, Action::Read).await?;
-    Ok(json(StatusCode::OK, vault.config.to_json(Some(&vault.url))))
+    Ok(json(StatusCode::OK, vault.config().to_json(Some(&vault.url))))
 }
 
 /// Changes a vault's configuration: its sequence is the stored one and 1.

@@ -37,12 +37,11 @@ pub async fn revoke(
     signed: Signed,
 ) -> Answer {
     let id = LocalId::parse(&edv)?;
-    let found = vaults::read(&*provider.store.rows, id)?;
-    let (config, _) = found.ok_or(Failure::not_found("No such vault."))?;
+    let stored = vaults::read(&provider, id)?.ok_or(Failure::not_found("No such vault."))?;
     let body = signed.body(ZCAP_LEN_MAX).await?;
     let vault_url = format!("{}/{id}", signed.collection());
     let judge = move || {
-        let controllers = [config.controller];
+        let controllers = [stored.config.controller.clone()];
         let root = Root { target: &vault_url, controllers: &controllers };
         Revocation::of(&body.bytes, &zcap, &root, now_secs())
     };
