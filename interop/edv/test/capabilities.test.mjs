@@ -146,7 +146,8 @@ test('a request that was changed on its way is refused', async () => {
     path: it => it.url = docUrl(body.id),
     query: it => it.url += '?a=b',
     method: it => it.method = 'GET',
-    digest: it => it.headers.digest = it.headers.digest.slice(0, -1) + 'A',
+    // One digest in four ends with an A.
+    digest: it => it.headers.digest = it.headers.digest.replace(/.$/, c => c === 'A' ? 'Q' : 'A'),
     'no digest': it => delete it.headers.digest,
     'no signature': it => delete it.headers.authorization,
     'no capability': it => delete it.headers['capability-invocation'],
