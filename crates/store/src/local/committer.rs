@@ -3,6 +3,7 @@
 //! Must not know: segments, callers.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -156,11 +157,12 @@ fn judge(index: &Index, group: &[Job]) -> Vec<Result<(), CommitError>> {
         return group.iter().map(|_| Ok(())).collect();
     }
     let mut ahead: HashMap<&[u8], Option<&[u8]>> = HashMap::new();
+    let mut looked_up: HashMap<&[u8], Option<Vec<u8>>> = HashMap::new();
     group
         .iter()
         .map(|job| {
             for expectation in job.batch.expectations() {
-                if !holds(index, &ahead, expectation)? {
+                if !holds(index, &ahead, &mut looked_up, expectation)? {
                     return Err(CommitError::Conflict { key: expectation.key().to_vec() });
                 }
             }
@@ -175,14 +177,24 @@ fn judge(index: &Index, group: &[Job]) -> Vec<Result<(), CommitError>> {
         .collect()
 }
 
-fn holds(
+fn holds<'a>(
     index: &Index,
     ahead: &HashMap<&[u8], Option<&[u8]>>,
-    expectation: &Expectation,
+    looked_up: &mut HashMap<&'a [u8], Option<Vec<u8>>>,
+    expectation: &'a Expectation,
 ) -> Result<bool, StoreError> {
     let key = expectation.key();
-    Ok(match ahead.get(key) {
-        Some(value) => expectation.holds(*value),
-        None => expectation.holds(index.get(key)?.as_deref()),
-    })
+    if let Some(value) = ahead.get(key) {
+        return Ok(expectation.holds(*value));
+    }
+    // Rows that must stay as they are tend to be the same for all of a group; what must be absent
+    // has a key of its own. The index does not change while a group is judged.
+    if matches!(expectation, Expectation::Absent(_)) {
+        return Ok(expectation.holds(index.get(key)?.as_deref()));
+    }
+    let found = match looked_up.entry(key) {
+        Entry::Occupied(found) => found.into_mut(),
+        Entry::Vacant(place) => place.insert(index.get(key)?),
+    };
+    Ok(expectation.holds(found.as_deref()))
 }
