@@ -7,6 +7,7 @@ Must not know: rounds, goals.
 import json
 
 from lib import tools
+from lib.measure import run
 
 from .documents import DocumentStore, Postgres
 from .ours import serve
@@ -33,9 +34,18 @@ class EdvLoad(DocumentStore):
         self.servers.append(server)
         self.url = server.match[1]
 
+    def load_get(self):
+        # What is to be read is put in first, unmeasured, as PostgreSQL's rows are.
+        run(self.command_of("fill"))
+        return super().load_get()
+
+    def command_of(self, verb):
+        return [tools.build("edv")[0] / "strongroom-edv-load", verb, "--provider", self.url,
+                "--state", self.folder / "edv-state"]
+
     def do_load(self, meter, verb):
-        text = meter.run([tools.build("edv")[0] / "strongroom-edv-load", verb, "--provider",
-                          self.url, "--writers", self.writers, "--seconds", self.seconds])
+        text = meter.run([*self.command_of(verb), "--writers", self.writers, "--seconds",
+                          self.seconds])
         answer = json.loads(text.strip().splitlines()[-1])
         if abs(answer["body_b"] - BODY) > 2:
             raise ValueError(f"BODY is {answer['body_b']}: say so in contenders/edv.py")

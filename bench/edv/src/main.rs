@@ -12,6 +12,7 @@ mod connection;
 mod lane;
 mod requests;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -21,8 +22,8 @@ use connection::Connection;
 use lane::{Done, Lane};
 use requests::{Owner, new_document_id};
 
-const USAGE: &str = "usage: strongroom-edv-load put|get --provider http://ADDR [--writers N] \
-                     [--seconds S]";
+const USAGE: &str = "usage: strongroom-edv-load put|fill|get --provider http://ADDR [--state FILE] \
+                     [--writers N] [--seconds S]; get reads what fill put in, and both need FILE";
 /// Requests signed beforehand for each writer and second; a writer that runs out ends early.
 const SIGNED_A_SECOND: usize = 1_500;
 /// Threads that drive the connections; pgbench gets `-j 2`.
@@ -33,11 +34,22 @@ const READ_FROM: usize = 2_000;
 /// Anything that ends a run: none of it is measured as a slower operation.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
+/// What is done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Put,
+    /// Puts in what is read later, one after the other.
+    Fill,
+    Get,
+}
+
 /// What a run is told.
 #[derive(Clone)]
 struct Wish {
-    puts: bool,
+    verb: Verb,
     host: String,
+    /// Where `fill` notes whose documents there are.
+    state: Option<PathBuf>,
     writers: usize,
     seconds: u64,
 }
@@ -57,16 +69,18 @@ fn main() -> ExitCode {
 
 fn read_arguments() -> Result<Wish, Failure> {
     let mut words = std::env::args().skip(1);
-    let puts = match words.next().as_deref() {
-        Some("put") => true,
-        Some("get") => false,
+    let verb = match words.next().as_deref() {
+        Some("put") => Verb::Put,
+        Some("fill") => Verb::Fill,
+        Some("get") => Verb::Get,
         _ => return Err(USAGE.into()),
     };
-    let (mut host, mut writers, mut seconds) = (None, 16, 10);
+    let (mut host, mut state, mut writers, mut seconds) = (None, None, 16, 10);
     while let Some(word) = words.next() {
         let value = words.next().ok_or(USAGE)?;
         match word.as_str() {
             "--provider" => host = value.strip_prefix("http://").map(str::to_owned),
+            "--state" => state = Some(PathBuf::from(value)),
             "--writers" => writers = value.parse()?,
             "--seconds" => seconds = value.parse()?,
             _ => return Err(USAGE.into()),
@@ -75,14 +89,32 @@ fn read_arguments() -> Result<Wish, Failure> {
     if !(1..=256).contains(&writers) || !(1..=600).contains(&seconds) {
         return Err("give 1 to 256 writers and 1 to 600 seconds".into());
     }
-    Ok(Wish { puts, host: host.ok_or(USAGE)?, writers, seconds })
+    Ok(Wish { verb, host: host.ok_or(USAGE)?, state, writers, seconds })
 }
 
 fn run(wish: &Wish) -> Result<String, Failure> {
+    let state = || wish.state.as_deref().ok_or(USAGE);
     let mut first = Connection::open(&wish.host)?;
-    let owner = Arc::new(Owner::with_vault(&wish.host, &mut first)?);
-    let ids = if wish.puts { Vec::new() } else { fill(&owner, &mut first)? };
-    let ids = Arc::new(ids);
+    match wish.verb {
+        Verb::Fill => {
+            let owner = Owner::with_vault(&wish.host, &mut first)?;
+            let ids = fill(&owner, &mut first)?;
+            std::fs::write(state()?, [owner.notes(), ids].concat().join("\n"))?;
+            Ok("{}".to_owned())
+        }
+        Verb::Put => load(wish, Owner::with_vault(&wish.host, &mut first)?, Vec::new()),
+        Verb::Get => {
+            let noted = std::fs::read_to_string(state()?)?;
+            let mut lines = noted.lines();
+            let owner = Owner::noted(&wish.host, &mut lines)?;
+            load(wish, owner, lines.map(str::to_owned).collect())
+        }
+    }
+}
+
+/// The load itself.
+fn load(wish: &Wish, owner: Owner, ids: Vec<String>) -> Result<String, Failure> {
+    let (owner, ids, puts) = (Arc::new(owner), Arc::new(ids), wish.verb == Verb::Put);
     let threads = wish.writers.min(THREADS);
     let start = Arc::new(Barrier::new(threads));
     let drivers: Vec<_> = (0..threads)
@@ -93,11 +125,11 @@ fn run(wish: &Wish) -> Result<String, Failure> {
                 let lanes = (thread..wish.writers).step_by(threads);
                 let mut lanes = lanes
                     .map(|lane| {
-                        let requests = signed(&owner, &ids, lane, wish.puts, wish.seconds)?;
-                        Ok(Lane::new(Connection::open(&wish.host)?, requests, !wish.puts))
+                        let requests = signed(&owner, &ids, lane, puts, wish.seconds)?;
+                        Ok(Lane::new(Connection::open(&wish.host)?, requests, !puts))
                     })
                     .collect::<Result<Vec<_>, Failure>>()?;
-                let expected = if wish.puts { 201 } else { 200 };
+                let expected = if puts { 201 } else { 200 };
                 start.wait();
                 lane::drive(&mut lanes, expected, Duration::from_secs(wish.seconds))
             })
@@ -122,7 +154,7 @@ fn run(wish: &Wish) -> Result<String, Failure> {
     ))
 }
 
-/// Puts in what is read later, unmeasured.
+/// Puts in what is read later.
 fn fill(owner: &Owner, connection: &mut Connection) -> Result<Vec<String>, Failure> {
     let ids: Vec<_> = (0..READ_FROM).map(|_| new_document_id()).collect::<Result<_, _>>()?;
     for id in &ids {

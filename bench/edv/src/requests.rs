@@ -51,6 +51,21 @@ impl Owner {
         Ok(owner)
     }
 
+    /// What [`Owner::noted`] reads, line by line.
+    pub fn notes(&self) -> Vec<String> {
+        vec![did_key::multibase(&PublicKey(self.key.to_bytes())), self.vault.clone()]
+    }
+
+    /// Somebody whose vault was opened before.
+    pub fn noted<'a>(
+        host: &str,
+        lines: &mut impl Iterator<Item = &'a str>,
+    ) -> Result<Self, Failure> {
+        let secret = lines.next().and_then(did_key::parse_multibase).ok_or("no key is noted")?;
+        let vault = lines.next().ok_or("no vault is noted")?.to_owned();
+        Ok(Self { key: SigningKey::from_bytes(&secret.0), host: host.to_owned(), vault })
+    }
+
     fn public(&self) -> PublicKey {
         PublicKey(self.key.verifying_key().to_bytes())
     }

@@ -76,10 +76,8 @@ pub async fn put(
     how: Put,
 ) -> Result<(), Failure> {
     let terms = index::terms(document);
-    let found = stored(provider, vault, document.id)?;
-    how.judge(found.as_ref(), document.sequence)?;
     let new = body.len() as u64 + OVERHEAD;
-    let mut reserved = vault.live.used.reserve(growth(found.as_ref(), new))?;
+    let (found, mut reserved) = found_and_room(provider, vault, (document, body), (how, new))?;
     let gate = gate_for(provider, body.len()).await;
     let laid = bodies::lay(provider, body).await?;
     let change = Change { vault, document, terms: &terms, laid: &laid };
@@ -88,6 +86,27 @@ pub async fn put(
     let out = bodies::kept(provider, &laid, done).await?;
     reserved.used();
     out.settle(provider, vault).await
+}
+
+/// What a put would take the place of, and the room it may need for that.
+fn found_and_room(
+    provider: &Provider,
+    vault: &OpenVault,
+    (document, body): (&Document, &[u8]),
+    (how, new): (Put, u64),
+) -> Result<(Option<Stored>, Reserved), Failure> {
+    let used = &vault.live.used;
+    // Nothing is in the place of most inserts. The batch expects that in any case, so nobody has to
+    // look first; but who would write blobs does, or they would be written for nothing, and who
+    // finds no room, because the answer may be another one.
+    let blind = how == Put::Insert && !bodies::needs_blobs(body.len());
+    if let Some(reserved) = blind.then(|| used.reserve(new).ok()).flatten() {
+        return Ok((None, reserved));
+    }
+    let found = stored(provider, vault, document.id)?;
+    how.judge(found.as_ref(), document.sequence)?;
+    let reserved = used.reserve(growth(found.as_ref(), new))?;
+    Ok((found, reserved))
 }
 
 /// Puts an entry into the index of a document in the place of the one under the same key. Nothing

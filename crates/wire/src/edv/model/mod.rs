@@ -117,8 +117,10 @@ fn sequence(json: &Json<'_>) -> Result<u64, ModelError> {
 }
 
 fn base64url<'j>(json: &'j Json<'_>, at: &'static str) -> Result<&'j str, ModelError> {
-    let allowed = |c: u8| c.is_ascii_alphanumeric() || c == b'-' || c == b'_';
-    let text = json.text().filter(|text| text.bytes().all(allowed));
+    // All of them without a branch for each: most of a document is such text.
+    let allowed = |c: u8| matches!(c, b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    let all = |text: &&str| text.bytes().fold(true, |all, c| all & allowed(c));
+    let text = json.text().filter(all);
     text.ok_or(wrong(at, "base64url without padding"))
 }
 
