@@ -230,6 +230,11 @@ impl Signed {
     /// Takes the request's signature: it is carried out once. For what expects no sequence of its
     /// own, and would bring back what was replaced.
     pub fn once(&self) -> Result<Claim<'_>, Failure> {
+        // What was signed before this process began it may have carried out, and cannot remember.
+        if self.invocation.created() < self.provider.started {
+            let what = "This server began anew since that was signed: sign it again.";
+            return Err(Failure::new(Kind::InvalidState, what));
+        }
         let until = self.invocation.expires().saturating_add(SKEW_SECS);
         let claim = self.provider.edv.seen.claim(self.invocation.signature(), until, now_secs());
         claim.ok_or(Failure::new(Kind::InvalidState, "This request was carried out before."))

@@ -447,6 +447,47 @@ async fn all_is_there_after_a_restart() {
     running.stop().await;
 }
 
+/// A30: what changes something and expects no state of its own is carried out once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_captured_request_is_good_once_also_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut config = open(EdvPolicy::Open);
+    config.data = Some(dir.path().to_owned());
+    config.edv.base = Some("http://edv.example".into());
+    let running = Running::start(config.clone()).await;
+    let mut client = running.client().await;
+    client.origin = "http://edv.example".into();
+    let alice = Person::new();
+    let send = async |client: &Client, ask: Ask<'_>, fields: &[(String, String)]| {
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
+        client.send(ask.method, ask.path, &fields, ask.body.unwrap_or_default().to_vec()).await
+    };
+    let vault = alice.vault(&client).await;
+    let id = new_id();
+    let inserts = document(&id, 0, "u1", 20);
+    vault.insert(&client, &inserts).await.expect(201);
+    let path = format!("{}/documents/{id}", vault.path);
+    let removes =
+        Ask { method: "DELETE", path: &path, body: None, action: "write", root: &vault.path };
+    let fields = alice.sign(&client, &removes);
+    send(&client, removes, &fields).await.expect(204);
+    refused(&send(&client, removes, &fields).await, 409, "InvalidStateError");
+    running.stop().await;
+    // Signatures tell the second.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+
+    let running = Running::start(config).await;
+    let mut client = running.client().await;
+    client.origin = "http://edv.example".into();
+    let again = document(&id, 2, "u1", 20);
+    vault.update(&client, &again).await.expect(204);
+    refused(&send(&client, removes, &fields).await, 409, "InvalidStateError");
+    vault.get(&client, &id).await.expect(200);
+    let fields = alice.sign(&client, &removes);
+    send(&client, removes, &fields).await.expect(204);
+    running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn over_tls_it_is_the_same_with_either_http() {
     let dir = tempfile::tempdir().unwrap();

@@ -118,6 +118,11 @@ impl Invocation {
         &self.did
     }
 
+    /// When it was signed, seconds since 1970, by the signer's clock.
+    pub const fn created(&self) -> u64 {
+        self.created
+    }
+
     /// The signature. Together with [`Invocation::expires`] it tells a request from its replay.
     pub const fn signature(&self) -> &[u8; 64] {
         &self.signature
