@@ -8,7 +8,7 @@
 
 use std::ops::ControlFlow;
 
-use strongroom_store::{Batch, Scan};
+use strongroom_store::{Batch, Rows, Scan};
 use strongroom_wire::capability::{Action, Actions, Grant, Judge, UseKey, verify};
 use strongroom_wire::ids::{BucketId, LinkId};
 use strongroom_wire::limits::LINKS_PER_BUCKET_MAX;
@@ -18,7 +18,7 @@ use strongroom_wire::problem::Problem;
 use crate::buckets::Bucket;
 use crate::provider::Provider;
 use crate::refusal::Refusal;
-use crate::rows::{self, LinkRow, UsesRow};
+use crate::rows::{self, LinkRow, OVERHEAD, UsesRow};
 use crate::store::now_secs;
 
 /// Seconds that rows of what ended are kept: a clock may be set back by that much.
@@ -46,21 +46,22 @@ pub fn grant_of(provider: &Provider, bucket: &Bucket, record: &LinkRecord) -> Op
     (fits && control.may_use(&grant)).then_some(grant)
 }
 
-/// Keeps a record. The same one again changes nothing; another one under the same id is refused.
+/// Keeps a record, at the cost of the bucket's vault. The same one again changes nothing; another
+/// one under the same id is refused.
 pub async fn keep(
     provider: &Provider,
-    bucket: BucketId,
+    bucket: &Bucket,
     link: LinkId,
     row: LinkRow,
 ) -> Result<(), Refusal> {
     let _one_at_a_time = provider.link_rows.lock().await;
-    let key = rows::link(bucket, link);
+    let key = rows::link(bucket.id, link);
     if let Some(stored) = provider.store.rows.get(&key)? {
         let same = stored == row.encode();
         return if same { Ok(()) } else { Err(Problem::Conflict.into()) };
     }
     let mut count = 0;
-    provider.store.rows.scan(&Scan::prefix(rows::links(bucket)), &mut |_, _| {
+    provider.store.rows.scan(&Scan::prefix(rows::links(bucket.id)), &mut |_, _| {
         count += 1;
         if count < LINKS_PER_BUCKET_MAX {
             ControlFlow::Continue(())
@@ -72,17 +73,40 @@ pub async fn keep(
         let why = "the bucket has as many links as a provider keeps; revoke one";
         return Err(Refusal::from(Problem::Quota).because(why));
     }
+    let row = row.encode();
+    let reserved = bucket.vault.reserve(cost(&row))?;
     let mut batch = Batch::new();
-    batch.expect_absent(key.clone()).put(key, row.encode());
-    Ok(provider.store.commit(batch).await?)
+    batch.expect_absent(key.clone()).put(key, row);
+    provider.store.commit(batch).await?;
+    reserved.used();
+    Ok(())
 }
 
 /// Forgets a record, if it is here.
-pub async fn forget(provider: &Provider, bucket: BucketId, link: LinkId) -> Result<(), Refusal> {
+pub async fn forget(provider: &Provider, bucket: &Bucket, link: LinkId) -> Result<(), Refusal> {
     let _one_at_a_time = provider.link_rows.lock().await;
+    let key = rows::link(bucket.id, link);
+    let Some(row) = provider.store.rows.get(&key)? else { return Ok(()) };
     let mut batch = Batch::new();
-    batch.delete(rows::link(bucket, link));
-    Ok(provider.store.commit(batch).await?)
+    batch.delete(key);
+    provider.store.commit(batch).await?;
+    bucket.vault.release(cost(&row));
+    Ok(())
+}
+
+/// Bytes of a vault's quota that a record's row takes.
+const fn cost(row: &[u8]) -> u64 {
+    row.len() as u64 + OVERHEAD
+}
+
+/// Bytes of its vault's quota that a bucket's records take.
+pub fn used_bytes(rows: &dyn Rows, bucket: BucketId) -> Result<u64, Refusal> {
+    let mut used = 0;
+    rows.scan(&Scan::prefix(rows::links(bucket)), &mut |_, row| {
+        used += cost(row);
+        ControlFlow::Continue(())
+    })?;
+    Ok(used)
 }
 
 /// The record kept under this id.
@@ -170,10 +194,11 @@ pub async fn forget_ended(provider: &Provider, now: u64) -> Result<u64, Refusal>
     for table in [rows::ALL_LINKS, rows::ALL_USES, rows::ALL_USE_KEYS] {
         let _one_at_a_time = provider.link_rows.lock().await;
         let mut batch = Batch::new();
-        let mut found = 0;
+        let (mut found, mut costs) = (0, Vec::new());
         provider.store.rows.scan(&Scan::prefix(table), &mut |key, value| {
             if ended(key, value) {
                 batch.delete(key);
+                costs.extend(rows::bucket_of_link(key).map(|bucket| (bucket, cost(value))));
                 found += 1;
             }
             if found < FORGOTTEN_AT_ONCE {
@@ -182,8 +207,16 @@ pub async fn forget_ended(provider: &Provider, now: u64) -> Result<u64, Refusal>
                 ControlFlow::Break(())
             }
         })?;
+        // Counted before they go: who counts meanwhile counts them too, and both are given back.
+        let vaults: Vec<_> = costs
+            .into_iter()
+            .map(|(bucket, cost)| Ok((provider.buckets.vault_of(bucket)?, cost)))
+            .collect::<Result<_, Refusal>>()?;
         if found > 0 {
             provider.store.commit(batch).await?;
+        }
+        for (vault, cost) in vaults {
+            vault.release(cost);
         }
         count += found as u64;
     }

@@ -187,6 +187,12 @@ pub fn links(bucket: BucketId) -> Vec<u8> {
     key(b'l', &[&bucket.0])
 }
 
+/// The bucket of a [`link`]'s key; of no other table's.
+pub fn bucket_of_link(key: &[u8]) -> Option<BucketId> {
+    let bucket = key.strip_prefix(ALL_LINKS)?.first_chunk::<32>()?;
+    Some(BucketId(*bucket))
+}
+
 /// Every bucket's links.
 pub const ALL_LINKS: &[u8] = b"l";
 

@@ -23,6 +23,7 @@ use strongroom_wire::ids::{
 use strongroom_wire::problem::Problem;
 use strongroom_wire::signature::KnownKeys;
 
+use crate::links;
 use crate::metrics::Metrics;
 use crate::refusal::{Member, Refusal};
 use crate::rows::{self, AuthorTip, ChunkRow, Meta, Place, Spent};
@@ -529,11 +530,20 @@ impl Buckets {
         if let Some(there) = vaults.get(&vault).and_then(Weak::upgrade) {
             return Ok(there);
         }
-        let used = self.holdings(vault)?.iter().map(|(_, meta)| meta.used_bytes()).sum();
+        let mut used = 0;
+        for (bucket, meta) in self.holdings(vault)? {
+            used += meta.used_bytes() + links::used_bytes(&*self.store.rows, bucket)?;
+        }
         let fresh = Arc::new(VaultUse::new(used, self.quota));
         vaults.retain(|_, vault| vault.strong_count() > 0);
         vaults.insert(vault, Arc::downgrade(&fresh));
         Ok(fresh)
+    }
+
+    /// What the vault of a bucket has used.
+    pub fn vault_of(&self, bucket: BucketId) -> Result<Arc<VaultUse>, Refusal> {
+        let row = self.store.rows.get(&rows::meta(bucket))?.ok_or_else(damaged)?;
+        self.vault_use(Meta::decode(&row).map_err(|_| damaged())?.vault)
     }
 
     /// What a vault holds here, bucket by bucket.

@@ -51,12 +51,12 @@ pub async fn put(
         Refusal::from(Problem::Malformed).with(Member::Detail, error.to_string())
     })?;
     let bytes = held.bytes.clone();
-    let shared = provider.clone();
-    let grant = offload(move || links::grant_of(&shared, &bucket, &record)).await?;
+    let shared = (provider.clone(), bucket.clone());
+    let grant = offload(move || links::grant_of(&shared.0, &shared.1, &record)).await?;
     let refused = || Refusal::from(Problem::InvalidEntry).because("the link's chain does not hold");
     let expires = grant.ok_or_else(refused)?.expires();
     let row = LinkRow { expires, record: bytes };
-    to_the_end(async move { links::keep(&provider, id, link, row).await }).await?;
+    to_the_end(async move { links::keep(&provider, &bucket, link, row).await }).await?;
     Ok(done(StatusCode::CREATED))
 }
 
@@ -112,8 +112,8 @@ pub async fn forget(
     call: Call,
 ) -> Answer {
     let (id, link) = (BucketId::from_base32(&bucket)?, LinkId::from_base32(&link)?);
-    call.bucket(id, &[Action::Grant]).await?;
-    to_the_end(async move { links::forget(&provider, id, link).await }).await?;
+    let bucket = call.bucket(id, &[Action::Grant]).await?;
+    to_the_end(async move { links::forget(&provider, &bucket, link).await }).await?;
     Ok(done(StatusCode::NO_CONTENT))
 }
 

@@ -14,6 +14,7 @@ use strongroom_wire::link::{LinkRecord, LinkUses, PasswordSalt};
 use strongroom_wire::session::ClientSession;
 
 use crate::client::{Client, Reply, new_key, now, public, random};
+use crate::limits::terms;
 use crate::process::Daemon;
 use crate::world::{Bucket, Running, Vault, chain_of, exchange, issue, noise, since};
 
@@ -146,6 +147,48 @@ async fn a_record_is_deleted_for_good_and_forgotten_when_it_has_ended() {
     // The record, the count and the key that was used.
     assert_eq!(running.provider.forget_links(later).await.unwrap(), 3);
     counted.read(&client, &bucket).await.refused(404, "not-found");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_is_charged_to_the_vault_until_it_goes() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = Config { data: Some(dir.path().to_owned()), ..Config::in_memory() };
+    let running = Running::start(config.clone()).await;
+    let client = running.client().await;
+    let vault = Vault::open(&client).await;
+    let bucket = Bucket::new();
+    let session = bucket.found(&client, &vault).await;
+    let used = async |client: &Client| terms(client, &vault).await.used_bytes;
+    let empty = used(&client).await;
+    let [link, other] = [None, None].map(|it| Link::of(&client, &bucket, it, now() + 600));
+    let cost = |link: &Link| link.record.encode().len() as u64 + 8 + 256;
+    for _ in 0..2 {
+        link.put(&client, &session, &bucket).await.expect(201);
+        assert_eq!(used(&client).await, empty + cost(&link), "the same again costs nothing");
+    }
+    other.put(&client, &session, &bucket).await.expect(201);
+    let both = empty + cost(&link) + cost(&other);
+    assert_eq!(used(&client).await, both);
+    running.stop().await;
+
+    // A provider that starts anew counts what is there; and without room keeps none.
+    let running = Running::start(Config { quota_bytes: both + 100, ..config }).await;
+    let client = running.client().await;
+    let again = vault.again(&client).await;
+    let vault = Vault { session: again, ..vault };
+    let used = async |client: &Client| terms(client, &vault).await.used_bytes;
+    assert_eq!(used(&client).await, both);
+    let session = bucket.session(&client).await;
+    let third = Link::of(&client, &bucket, None, now() + 600);
+    third.put(&client, &session, &bucket).await.refused(507, "quota");
+    for _ in 0..2 {
+        client.call(&session, "DELETE", &link.path(&bucket), "").await.expect(204);
+        assert_eq!(used(&client).await, empty + cost(&other), "given back once");
+    }
+    let later = now() + 600 + 24 * 3_600;
+    assert_eq!(running.provider.forget_links(later).await.unwrap(), 1);
+    assert_eq!(used(&client).await, empty);
     running.stop().await;
 }
 
