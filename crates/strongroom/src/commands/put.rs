@@ -191,6 +191,8 @@ impl<'a> Sharing<'a> {
             }
             if is_there(vault, &place)? {
                 own::ask(vault, &place, None, session)?;
+            } else {
+                no_such_bucket(vault, &place, who)?;
             }
             sharing.directories.push(place);
         }
@@ -211,6 +213,22 @@ fn is_there(vault: &Vault, place: &Place) -> Result<bool, Failure> {
     match vault.is_directory(place) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         there => Ok(there.map(|_| true)?),
+    }
+}
+
+/// What has a bucket of its own already is not stored a second time beside it.
+fn no_such_bucket(vault: &Vault, place: &Place, who: &str) -> Outcome {
+    let label = place.names.last().map_or("", String::as_str);
+    match vault.get_bucket(label) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error.into()),
+        Ok(_) => {
+            let what = format!("there is a bucket called {label} already; nothing was stored");
+            Err(Failure::new(Exit::Conflict, what).hint(format!(
+                "`strongroom put … {label}:/` stores it there, `strongroom grant {label} {who}` \
+                 lets them in"
+            )))
+        }
     }
 }
 

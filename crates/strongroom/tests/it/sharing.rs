@@ -240,6 +240,9 @@ fn a_directory_is_shared_as_a_bucket_of_its_own() {
     bob.ok(&["accept", "--yes", &id]);
     bob.ok(&["get", "letters:/letters", &path(&bob, "letters")]);
     crate::device::assert_same_tree(letters.as_ref(), path(&bob, "letters").as_ref());
+    let twice = alice.run(&[&["put", &letters, "--grant", "Bob"][..], &until].concat());
+    assert_refused(&twice, 7, "nothing was stored");
+    assert_eq!(alice.run(&["ls", "/letters"]).code, 3);
     let again = alice.ok(&["put", &letters, "letters:/"]);
     assert!(again.contains("nothing new"), "{again}");
     // A link to one makes it a bucket as well.
