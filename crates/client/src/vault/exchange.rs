@@ -465,6 +465,10 @@ impl Vault {
         let tip = intake.commit()?;
         if changed || opened {
             self.settle_hidden(bucket)?;
+            // What it is called may have been shut until now.
+            if let Some(record) = self.replica.get(&bucket.record.key())? {
+                bucket.record = record;
+            }
         }
         if contiguous {
             // What came from there need not go back there.

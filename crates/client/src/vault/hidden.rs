@@ -11,11 +11,13 @@ use strongroom_wire::control::{Control, ControlError};
 use strongroom_wire::entry::{Header, Kind};
 use strongroom_wire::ids::{AuthorKey, DocumentTag, EntryId};
 
+use super::documents::SETTINGS;
+use super::judging::label_in;
 use super::{Bucket, Vault};
 use crate::error::{Error, Result};
 use crate::replica::index::{Intake, Judged};
 use crate::replica::keys::{self, LocalNo};
-use crate::replica::rows::DocumentRow;
+use crate::replica::rows::{BucketRecord, DocumentRow};
 use crate::replica::{read_no, read_tip};
 
 /// Marks a bucket in which what was shut has come to open.
@@ -45,13 +47,18 @@ impl Vault {
         if self.replica.rows().get(&keys::unsettled(b))?.is_some_and(|mark| mark == OPENED) {
             changed.append(&mut self.shut_until_now(bucket)?);
         }
+        let settings = bucket.natural(SETTINGS);
+        let mut label = None;
         for tag in changed {
             let mut versions = BTreeMap::new();
             for no in self.version_numbers(bucket, tag)? {
                 let entry = self.replica.entry(b, no)?;
                 let header = entry.header();
                 let counts = counts(&control, header);
-                let facts = if counts { Self::said(bucket, &entry) } else { None };
+                let body = if counts { Self::said(bucket, &entry) } else { None };
+                if let Some(body) = body.as_ref().filter(|_| tag == settings) {
+                    label = label.max(label_in(body).map(|it| (header.hlc, entry.id(), it)));
+                }
                 versions.insert(
                     no,
                     Judged {
@@ -59,12 +66,18 @@ impl Vault {
                         id: entry.id(),
                         hlc: header.hlc,
                         parents: header.parents.clone(),
-                        facts: facts.map(|body| body.metadata),
+                        facts: body.map(|body| body.metadata),
                         counts,
                     },
                 );
             }
             intake.judge_again(tag, versions.into_values().collect())?;
+        }
+        if let Some((_, _, label)) = label {
+            let key = bucket.record.key();
+            let kept = self.replica.get(&key)?.unwrap_or_else(|| bucket.record.clone());
+            let row = self.replica.seal(&key, &BucketRecord { label, ..kept })?;
+            intake.batch().put(key, row);
         }
         intake.batch().delete(keys::unsettled(b));
         intake.commit().map(drop)

@@ -210,9 +210,15 @@ fn note_label(bucket: &mut Bucket, tag: DocumentTag, body: &VersionBody) {
     if tag != bucket.natural(SETTINGS) {
         return;
     }
-    if let Content::Inline(bytes) = &body.content
-        && let Ok(label) = decode_settings(bytes)
-    {
+    if let Some(label) = label_in(body) {
         bucket.record.label = label;
+    }
+}
+
+/// What a version of a bucket's settings calls it.
+pub(super) fn label_in(body: &VersionBody) -> Option<String> {
+    match &body.content {
+        Content::Inline(bytes) => decode_settings(bytes).ok(),
+        _ => None,
     }
 }

@@ -3,7 +3,7 @@
 
 use strongroom_client::{ErrorKind, Quiet, Rights};
 
-use crate::support::{Device, Provider, cat, place};
+use crate::support::{Device, Provider, cat, noise, place, put};
 
 pub const SHARED: &str = "plans";
 
@@ -57,6 +57,27 @@ fn bob_reads_and_writes_what_alice_shares_and_both_see_who_is_in() {
     assert_eq!(who(&bob), [words("you", "write"), words("Alice", "admin")]);
     alice.assert_whole();
     bob.assert_whole();
+}
+
+/// The first answer of a provider ends before the entry that lets Bob in: he can open nothing of it
+/// until the last one came.
+#[test]
+fn a_bucket_that_comes_in_several_answers_is_there_whole_with_its_name() {
+    let provider = Provider::start();
+    let (alice, bob) = (Device::at(&provider), Device::at(&provider));
+    for n in 0..260_u64 {
+        alice.write(&format!("tree/{n}"), noise(40_000, n));
+    }
+    alice.vault.create_bucket(SHARED).unwrap();
+    put(&alice.vault, &alice.path("tree"), "plans:/tree");
+    meet(&alice, &bob, "Bob");
+    let granted = alice.vault.grant(Some(SHARED), "Bob", Rights::Read, None).unwrap();
+    let info = bob.vault.accept(&granted.invitation, &Quiet).unwrap();
+    assert_eq!((info.label.as_str(), info.documents), (SHARED, 261));
+    assert!(bob.cat("plans:/tree/0") == noise(40_000, 0));
+    assert!(bob.cat("plans:/tree/259") == noise(40_000, 259));
+    let again = bob.second(&provider);
+    assert!(again.cat("plans:/tree/7") == noise(40_000, 7));
 }
 
 #[test]
