@@ -62,6 +62,13 @@ impl Log {
         }
     }
 
+    /// Control entries before which nothing else came: what opens a bucket at a provider. Later ones
+    /// follow versions, without which nobody takes them.
+    pub fn first(&self) -> impl Iterator<Item = &Verified<Entry>> {
+        let in_order = self.numbers.iter().zip(1..).take_while(|(no, due)| **no == *due);
+        self.entries.iter().take(in_order.count())
+    }
+
     /// Who is in and what counts.
     pub fn judged(&self) -> Control {
         let mut control = self.control.clone();

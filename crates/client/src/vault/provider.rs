@@ -16,6 +16,7 @@ use strongroom_wire::ids::{BucketId, EntryId, PrincipalId, VaultTag};
 use strongroom_wire::problem::Problem;
 use zeroize::Zeroizing;
 
+use super::frames::signed_prefix;
 use super::{Bucket, Vault};
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Quiet;
@@ -146,8 +147,9 @@ impl Vault {
         }
         let remote = self.remote(record)?;
         let session = self.vault_session(&remote, record)?;
-        let entries: Vec<Vec<u8>> =
-            self.control_entries(bucket)?.iter().map(|entry| entry.encode()).collect();
+        let log = self.log(bucket)?.ok_or_else(|| Error::damaged("a bucket without a genesis"))?;
+        let mut entries: Vec<Vec<u8>> = log.first().map(|entry| entry.encode()).collect();
+        entries.truncate(signed_prefix(&entries)?);
         let mut frames = Vec::new();
         frame::write_entries(&mut frames, entries.iter().map(Vec::as_slice));
         self.runtime()?.block_on(session.open_bucket(bucket.record.id, frames))?;

@@ -175,6 +175,41 @@ fn an_admin_is_not_taken_out_by_whom_he_let_in() {
     assert_eq!(nobody.kind(), ErrorKind::NotFound, "{nobody}");
 }
 
+/// All of it waits in the outbox: the bucket, what is in it, who is let in and who is out again.
+#[test]
+fn a_bucket_that_was_made_filled_and_given_offline_arrives_whole() {
+    let provider = Provider::start();
+    let (alice, bob, carroll) =
+        (Device::at(&provider), Device::at(&provider), Device::at(&provider));
+    meet(&alice, &bob, "Bob");
+    meet(&alice, &carroll, "Carroll");
+    let away = provider.stop();
+    alice.put_text("/notes/small", "small");
+    alice.vault.make_own_bucket(&place("/notes"), Some(SHARED), &Quiet).unwrap();
+    alice.put_text("plans:/large", noise(100_000, 3));
+    let granted = alice.vault.grant(Some(SHARED), "Bob", Rights::Write, None).unwrap();
+    assert!(!granted.sent);
+    alice.put_text("plans:/later", "after the grant");
+    alice.vault.grant(Some(SHARED), "Carroll", Rights::Read, None).unwrap();
+    alice.vault.remove_member(Some(SHARED), "Carroll").unwrap();
+    alice.put_text("plans:/last", "not for Carroll");
+    // One that is nobody else's, under a second key.
+    alice.vault.create_bucket("mine").unwrap();
+    alice.put_text("mine:/x", "x");
+    let provider = away.back();
+    alice.sync();
+    alice.assert_whole();
+    bob.vault.accept(&granted.invitation, &Quiet).unwrap();
+    assert_eq!(bob.cat("plans:/notes/small"), b"small");
+    assert!(bob.cat("plans:/large") == noise(100_000, 3));
+    assert_eq!(bob.cat("plans:/last"), b"not for Carroll");
+    bob.put_text("plans:/by Bob", "here");
+    let tablet = alice.second(&provider);
+    assert_eq!(tablet.cat("plans:/by Bob"), b"here");
+    assert_eq!(tablet.cat("mine:/x"), b"x");
+    tablet.assert_whole();
+}
+
 #[test]
 fn who_wrote_while_somebody_was_taken_out_seals_it_again_without_him() {
     let provider = Provider::start();
