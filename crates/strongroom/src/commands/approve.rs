@@ -5,7 +5,10 @@ use strongroom_client::{DocumentShare, Rights, Terms};
 
 use crate::{
     args,
-    commands::grant::{What, file_for, give, known_well, nothing_there, what_of},
+    commands::{
+        grant::{What, file_for, give, known_well, nothing_there, what_of},
+        own,
+    },
     exit::{Failure, Outcome},
     session::Session,
 };
@@ -48,17 +51,21 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
     known_well(&vault, &who, args.fingerprint.as_deref(), session)?;
     nothing_there(&file_for(&who), "move it away; nothing was granted")?;
     let until = Some(args.until);
+    let own = match &what {
+        What::Document(place) if args.write || vault.is_directory(place)? => {
+            own::ask(&vault, place, None, session)?;
+            Some(own::make(&vault, place, None, session)?)
+        }
+        _ => None,
+    };
+    let what = own.as_ref().map_or(what, |own| What::Bucket(own.did.clone()));
     let granted = match what {
         What::Bucket(bucket) => {
             let rights = if args.write { Rights::Write } else { Rights::Read };
             vault.grant_as(Some(&bucket), &who, Terms { rights, until, from_now: false })?
         }
-        What::Document(place) if args.write => {
-            return Err(Failure::usage(format!("{place} is one document: it is shared to read"))
-                .hint("leave out --write, or name a bucket"));
-        }
         What::Document(place) => vault.grant_document(&place, &who, &DocumentShare::All, until)?,
     };
-    give(session, &vault, &granted, None)?;
+    give(session, &vault, (&granted, own.as_ref()), None)?;
     vault.decline(&args.id).map(drop).map_err(Into::into)
 }

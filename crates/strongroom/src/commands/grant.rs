@@ -101,21 +101,12 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
             vault.grant_document(place, &args.who, &share, args.until)?
         }
     };
-    give_with(session, &vault, (&granted, own.as_ref()), args.out.as_deref())
+    give(session, &vault, (&granted, own.as_ref()), args.out.as_deref())
 }
 
 /// Sends an invitation to its reader's inbox, or writes it to a file: the one that was named, or
-/// one called as they are.
+/// one called as they are. Says which bucket was made for it, if one was.
 pub fn give(
-    session: &Session,
-    vault: &Vault,
-    granted: &GrantInfo,
-    named: Option<&Path>,
-) -> Outcome {
-    give_with(session, vault, (granted, None), named)
-}
-
-fn give_with(
     session: &Session,
     vault: &Vault,
     (granted, own): (&GrantInfo, Option<&OwnBucketInfo>),

@@ -245,6 +245,19 @@ fn a_directory_is_shared_as_a_bucket_of_its_own() {
     assert_eq!(alice.run(&["ls", "/letters"]).code, 3);
     let again = alice.ok(&["put", &letters, "letters:/"]);
     assert!(again.contains("nothing new"), "{again}");
+    // So does saying yes to who asks for one.
+    alice.ok(&["put", &letters, "/wanted"]);
+    bob.ok(&["request", "Alice", "/wanted"]);
+    let asked = alice.json(&["requests"])[0]["id"].as_str().unwrap().to_owned();
+    let approve = ["approve", &asked, "--write", "--fingerprint", &told];
+    assert_refused(&alice.run(&approve), 2, "this needs a yes");
+    let said = alice.ok(&[&approve[..], &["--yes"]].concat());
+    assert!(said.contains("wanted:/wanted") && said.contains("read and write wanted"), "{said}");
+    let id = bob.json(&["inbox"])[0]["id"].as_str().unwrap().to_owned();
+    bob.ok(&["accept", "--yes", &id]);
+    writes(&bob, &["put", "-", "wanted:/wanted/more"], b"from Bob");
+    alice.ok(&["sync"]);
+    assert_eq!(alice.ok(&["cat", "wanted:/wanted/more"]), "from Bob");
     // A link to one makes it a bucket as well.
     alice.ok(&["put", &letters, "/for all"]);
     assert_refused(&alice.run(&["link", "/for all"]), 2, "this needs a yes");
