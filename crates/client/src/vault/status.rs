@@ -55,6 +55,8 @@ impl Vault {
         self.sync_bucket(vault, record, report, progress)?;
         self.hear_of_removals(record, report, progress)?;
         self.absorb_buckets(record, progress)?;
+        // What is wrong with one bucket holds up no other.
+        let mut wrong = None;
         for made in self.records()?.into_iter().filter(|made| !made.internal) {
             let bucket = Bucket::open(made, self)?;
             let (label, hosted) = (bucket.record.label.clone(), bucket.is_hosted_by_us());
@@ -84,6 +86,13 @@ impl Vault {
                     let again = told && error.is_unauthorized();
                     report.closed.extend((!again).then_some(refused));
                 }
+                Err(error) if error.kind() == ErrorKind::Damaged => {
+                    let (path, reason) = (record.url.clone(), error.to_string());
+                    report.refused.push(Refused { path, reason });
+                }
+                Err(error) if error.kind() == ErrorKind::Refused => {
+                    wrong.get_or_insert(error);
+                }
                 done => drop(done?),
             }
         }
@@ -95,7 +104,8 @@ impl Vault {
         if stored.is_some_and(|stored| stored.record_counter > 0) {
             self.put_recovery_record(record)?;
         }
-        self.note_record_reads(record)
+        self.note_record_reads(record)?;
+        wrong.map_or(Ok(()), Err)
     }
 
     /// Takes over the keys that another device changed because one was taken out, and goes on with

@@ -56,6 +56,31 @@ fn a12_one_ciphertext_two_keys() {
     ]);
 }
 
+/// Whichever of two buckets a provider bends, what is new in the other one is there.
+#[test]
+fn what_is_bent_in_one_bucket_holds_up_no_other() {
+    let world = World::new();
+    let other = world.phone.vault.create_bucket("other").unwrap().did;
+    let laptop = world.recover(LAPTOP).unwrap();
+    let main = laptop.vault.buckets().unwrap().into_iter().find(|it| it.default).unwrap().did;
+    for (bent, whole, name) in [(&main, "other:", "one"), (&other, "", "two")] {
+        let (here, there) =
+            (format!("{whole}/{name}"), if whole.is_empty() { "other:" } else { "" });
+        world.phone.put(&here, b"whole");
+        world.phone.put(&format!("{there}/{name}"), b"bent on its way");
+        let id = bent.parse::<BucketId>().unwrap().to_base32();
+        let on_it =
+            move |asked: &strongroom_evil::Asked| asked.is_exchange() && asked.path.contains(&id);
+        let rule = world.play(header(|h| h.kc[7] ^= 1).when(on_it).at(LAPTOP));
+        laptop.sync_catches(name);
+        assert!(rule.fired() > 0);
+        assert_eq!(laptop.cat(&here).unwrap(), b"whole");
+        world.evil.honest();
+        laptop.sync_well();
+        assert_eq!(laptop.cat(&format!("{there}/{name}")).unwrap(), b"bent on its way");
+    }
+}
+
 #[test]
 fn a14_rename_move_swap_places() {
     refused_by_sync(vec![
