@@ -62,8 +62,8 @@ impl Log {
         }
     }
 
-    /// Control entries before which nothing else came: what opens a bucket at a provider. Later ones
-    /// follow versions, without which nobody takes them.
+    /// Control entries before which nothing else came: what opens a bucket at a provider. Later
+    /// ones follow versions, without which nobody takes them.
     pub fn first(&self) -> impl Iterator<Item = &Verified<Entry>> {
         let in_order = self.numbers.iter().zip(1..).take_while(|(no, due)| **no == *due);
         self.entries.iter().take(in_order.count())
