@@ -5,6 +5,7 @@
 //! 401 that says no more than the provider's time.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::FromRequest;
@@ -26,6 +27,9 @@ use crate::provider::Provider;
 use crate::refusal::{Member, Refusal};
 use crate::sessions::Open;
 use crate::store::now_secs;
+
+/// A body that took so long is asked about again: who was let in may be out by now.
+const LONG_ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// A request in an open session, let through once. Its body is still on the wire.
 pub struct Call {
@@ -60,12 +64,18 @@ impl FromRequest<Provider> for Call {
 }
 
 impl Call {
-    /// The body, of at most `max` bytes, as it was signed.
+    /// The body, of at most `max` bytes, as it was signed. Where it was long on its way, its sender
+    /// must still be let in when it is here.
     pub async fn body(self, max: usize) -> Result<Held, Refusal> {
         let announced = body::announced(&self.headers)?;
         let (rooms, tuning) = (&self.provider.bodies, &self.provider.config.tuning);
         let body = self.body.into_inner().unwrap_or_else(PoisonError::into_inner);
-        body::read(rooms, tuning, body, announced, max, self.check).await
+        let began = Instant::now();
+        let held = body::read(rooms, tuning, body, announced, max, self.check).await?;
+        if began.elapsed() >= LONG_ON_ITS_WAY {
+            still_in(&self.provider, &self.session).await?;
+        }
+        Ok(held)
     }
 
     /// BLAKE3 of the body, where the URI names it. [`Call::body`] compares the two.
@@ -101,6 +111,21 @@ impl Call {
     ) -> Result<(Arc<Bucket>, Area), Refusal> {
         part(&self.provider, &self.session, id, actions).await
     }
+}
+
+/// Whether a session has neither ended nor lost what it stands on.
+async fn still_in(provider: &Provider, session: &Open) -> Result<(), Refusal> {
+    if session.is_over(now_secs()) {
+        return Err(unauthorized(provider));
+    }
+    let Some(grant) = &session.grant else { return Ok(()) };
+    let Some(id) = grant.target().bucket() else { return Ok(()) };
+    let Some(bucket) = provider.buckets.open(id).await? else { return Ok(()) };
+    if bucket.published().control.may_use(grant) {
+        return Ok(());
+    }
+    provider.sessions.end(session);
+    Err(unauthorized(provider))
 }
 
 /// The bucket, where this session may do one of these with the whole of it.

@@ -31,6 +31,11 @@ impl Open {
         lock(&self.session).admit(request, now)
     }
 
+    /// Whether its time is over.
+    pub fn is_over(&self, now: u64) -> bool {
+        now >= lock(&self.session).expires
+    }
+
     /// Whether it vouches for what is asked for in another session.
     pub fn vouches(&self, input: &[u8], mac: &[u8; 32], now: u64) -> Result<(), SessionRefusal> {
         lock(&self.session).vouches(input, mac, now)
