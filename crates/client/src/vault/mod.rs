@@ -251,8 +251,21 @@ impl Vault {
         Ok(self.runtime.get_or_init(|| made))
     }
 
-    /// All buckets, the internal one too, in the order they were made here.
+    /// All buckets of which something is here, the internal one too, in the order they were made
+    /// here.
     pub(crate) fn records(&self) -> Result<Vec<BucketRecord>> {
+        let mut all = self.all_records()?;
+        let mut failed = None;
+        all.retain(|record| {
+            let here = self.replica.entry_no(record.no, record.id.genesis());
+            here.map_or_else(|error| failed.replace(error).is_none(), |no| no.is_some())
+        });
+        failed.map_or(Ok(all), Err)
+    }
+
+    /// The same with those that were closed to this person before this device heard of them:
+    /// nothing of them is here.
+    pub(crate) fn all_records(&self) -> Result<Vec<BucketRecord>> {
         let mut all: Vec<BucketRecord> =
             self.replica.all(keys::BUCKETS)?.into_iter().map(|(_, record)| record).collect();
         all.sort_by_key(|record| record.no);

@@ -258,31 +258,74 @@ impl Vault {
                     && given_later(&document.member_chain, &made.member_chain)
                 {
                     let made = self.taken_anew(made, &document, record)?;
-                    self.join(&mut Bucket::open(made, self)?, record, None, progress)?;
+                    self.join_unless_closed(&mut Bucket::open(made, self)?, record, progress)?;
                 }
                 continue;
             }
             let made = self.keep_bucket(&document)?;
             let mut bucket = Bucket::open(made, self)?;
             if area == Area::Bucket {
-                self.join(&mut bucket, record, None, progress)?;
-            } else if let Err(error) = self.join_part(&mut bucket, record, progress)
-                && error.kind() != ErrorKind::Refused
-            {
-                // One that is closed by now is there and empty; any other error is one.
-                return Err(error);
+                self.join_unless_closed(&mut bucket, record, progress)?;
+            } else {
+                self.join_part_unless_closed(&mut bucket, record, progress)?;
             }
             self.update_remote(record.no, |record| record.buckets.push(document.id))?;
             joined += 1;
         }
-        // A bucket whose joining was cut short has no author yet.
-        let half = |made: &BucketRecord| {
-            made.author_capability.is_empty() && !made.deactivated && !made.is_part()
-        };
-        for made in self.records()?.into_iter().filter(half) {
-            self.join(&mut Bucket::open(made, self)?, record, None, progress)?;
+        // A bucket whose joining was cut short has no author yet; one that was closed may be open.
+        let half = |made: &BucketRecord| made.author_capability.is_empty() && !made.deactivated;
+        for made in self.all_records()?.into_iter().filter(half) {
+            let mut bucket = Bucket::open(made, self)?;
+            if !bucket.record.is_part() {
+                self.join_unless_closed(&mut bucket, record, progress)?;
+            } else if self.is_shut_out(&bucket)? {
+                self.join_part_unless_closed(&mut bucket, record, progress)?;
+            }
         }
         Ok(joined)
+    }
+
+    /// Ids of buckets that were shared with this person, whole or in part, and closed before this
+    /// device heard of them.
+    pub fn shut_out_of(&self) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        for made in self.all_records()? {
+            let bucket = Bucket::open(made, self)?;
+            if self.is_shut_out(&bucket)? {
+                found.push(bucket.record.id.to_string());
+            }
+        }
+        Ok(found)
+    }
+
+    fn is_shut_out(&self, bucket: &Bucket) -> Result<bool> {
+        Ok(self.replica.entry_no(bucket.no(), bucket.record.id.genesis())?.is_none())
+    }
+
+    fn join_part_unless_closed(
+        &self,
+        bucket: &mut Bucket,
+        record: &RemoteRecord,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        match self.join_part(bucket, record, progress) {
+            Err(error) if error.kind() == ErrorKind::Refused => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Fetches a bucket. One of somebody else's that is closed to this person by now stays empty:
+    /// no other one waits for it, and the words bring back everything else.
+    fn join_unless_closed(
+        &self,
+        bucket: &mut Bucket,
+        record: &RemoteRecord,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        match self.join(bucket, record, None, progress) {
+            Err(error) if error.is_unauthorized() && !bucket.is_hosted_by_us() => Ok(()),
+            done => done,
+        }
     }
 
     pub(crate) fn keep_bucket(&self, document: &BucketDocument) -> Result<BucketRecord> {

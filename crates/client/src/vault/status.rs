@@ -295,6 +295,13 @@ impl Vault {
         for text in self.unclear_contacts()? {
             notices.push(NoticeInfo { at: None, text });
         }
+        for bucket in self.shut_out_of()? {
+            let text = format!(
+                "{bucket} was shared with you and closed before this device heard of it: nothing \
+                 of it is here, and whoever shared it can invite you again"
+            );
+            notices.push(NoticeInfo { at: None, text });
+        }
         if remotes.is_empty() {
             let text = "this vault has no provider yet: if this device is lost, so is the vault; \
                         `strongroom provider add URL` mends that";

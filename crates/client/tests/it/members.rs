@@ -281,6 +281,49 @@ fn honest_work_past_a_cutoff_is_set_aside_and_adopted_or_dismissed() {
     alice.assert_whole();
 }
 
+/// What is closed to somebody by now keeps no device of theirs from everything else.
+#[test]
+fn who_was_taken_out_comes_back_by_words_and_by_a_code_all_the_same() {
+    let provider = Provider::start();
+    let (alice, bob) = (Device::at(&provider), Device::at(&provider));
+    shared(&alice, &bob, Rights::Write);
+    bob.put_text("/mine", "Bob's own");
+    bob.vault.create_bucket("work").unwrap();
+    bob.put_text("work:/x", "x");
+    alice.sync();
+    alice.vault.remove_member(Some(SHARED), "Bob").unwrap();
+    drop(bob.vault.sync(&Quiet));
+
+    let tablet = bob.second(&provider);
+    let phone = crate::pairing::paired(&bob, strongroom_client::CodeKind::Short);
+    for device in [&tablet, &phone] {
+        assert_eq!(device.cat("/mine"), b"Bob's own");
+        assert_eq!(device.cat("work:/x"), b"x");
+        assert!(cat(&device.vault, "plans:/first").is_err());
+        drop(device.vault.sync(&Quiet));
+        assert_eq!(device.vault.sync(&Quiet).unwrap().closed, [], "told once");
+        assert!(device.vault.buckets().unwrap().iter().any(|it| it.label == "work"));
+        let report = device.vault.verify(true, &Quiet).unwrap();
+        assert_eq!(report.damaged, [], "{report:?}");
+        let told = device.vault.status(false).unwrap().notices;
+        assert_eq!(told.iter().filter(|it| it.text.contains("closed before")).count(), 1);
+        device.vault.privacy().unwrap();
+        device.vault.access_everywhere().unwrap();
+        device.vault.find(None, "mine").unwrap();
+        device.put_text("/more", "goes on");
+    }
+    // Let in again, all devices have it.
+    let granted = alice.vault.grant(Some(SHARED), "Bob", Rights::Write, None).unwrap();
+    tablet.vault.accept(&granted.invitation, &Quiet).unwrap();
+    assert_eq!(tablet.cat("plans:/first"), b"from before Bob was in");
+    for device in [&phone, &bob] {
+        drop(device.vault.sync(&Quiet));
+        device.sync();
+        assert_eq!(device.cat("plans:/first"), b"from before Bob was in");
+        device.assert_whole();
+    }
+}
+
 /// A purge that does not count explains nothing: what it made the provider let go of is missed.
 #[test]
 fn what_somebody_purged_past_a_cutoff_is_named_as_lost() {

@@ -34,6 +34,8 @@ struct Recovered {
     principal: String,
     home: String,
     buckets: Vec<BucketInfo>,
+    /// Buckets that others shared and closed since.
+    closed: Vec<String>,
 }
 
 pub fn run(args: &Args, session: &Session) -> Outcome {
@@ -50,6 +52,7 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         principal: vault.principal(),
         home: home.path().display().to_string(),
         buckets: vault.buckets()?,
+        closed: vault.shut_out_of()?,
     };
     session.out.report(&recovered, |to| {
         writeln!(to, "vault  {}", recovered.principal)?;
@@ -58,6 +61,9 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
             let documents = counted(bucket.documents, "document", "documents");
             let label = session.out.name(&bucket.label);
             writeln!(to, "back   {label}: {documents}, {}", size(bucket.content_bytes))?;
+        }
+        for bucket in &recovered.closed {
+            writeln!(to, "closed {bucket}: it was shared with you, and is no longer")?;
         }
         Ok(())
     })
