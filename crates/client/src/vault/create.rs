@@ -11,7 +11,7 @@ use strongroom_seal::phrase;
 use strongroom_seal::recovery::{Locator, RecoveryKey};
 use strongroom_seal::sealing::Sealing;
 use strongroom_seal::suite::Suite;
-use strongroom_store::Batch;
+use strongroom_store::{Batch, Sqlite};
 use strongroom_wire::cbor::{CborError, Reader, Writer};
 use strongroom_wire::clear::Floors;
 use strongroom_wire::ids::{BucketId, PrincipalId};
@@ -206,10 +206,7 @@ impl Vault {
     /// anyone and is removed.
     pub(crate) fn fresh(home: &Home, secrets: Secrets) -> Result<Self> {
         home.create()?;
-        let replica = home.replica();
-        for suffix in ["", "-wal", "-shm"] {
-            let mut path = replica.clone().into_os_string();
-            path.push(suffix);
+        for path in Sqlite::files(&home.replica()) {
             match std::fs::remove_file(&path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
                     return Err(Error::io("cannot remove what an earlier attempt left", &e));

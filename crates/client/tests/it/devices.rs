@@ -60,6 +60,34 @@ fn a_second_device_comes_from_the_words_and_has_everything() {
     assert_eq!(phone.cat("letters:/to Carroll"), b"Dear Carroll");
 }
 
+/// The key store is written last. Who was killed before begins again in the same place.
+#[test]
+fn a_vault_that_was_begun_and_not_finished_is_begun_again() {
+    let provider = Provider::start();
+    let laptop = Device::at(&provider);
+    laptop.put_text("/plan.txt", "here");
+    let tablet = laptop.second(&provider);
+    assert_eq!(tablet.cat("/plan.txt"), b"here");
+    let Device { folder, home, phrase, vault } = tablet;
+    drop(vault);
+    for _ in 0..2 {
+        std::fs::remove_file(home.key_store()).unwrap();
+        let vault = Vault::recover(&home, &provider.url, &phrase, &passphrase(), &Quiet).unwrap();
+        let tablet = Device {
+            folder: tempfile::tempdir().unwrap(),
+            home: home.clone(),
+            phrase: phrase.clone(),
+            vault,
+        };
+        assert_eq!(tablet.cat("/plan.txt"), b"here");
+        tablet.put_text("/from the tablet", "there");
+        tablet.assert_whole();
+    }
+    std::fs::remove_file(home.key_store()).unwrap();
+    Vault::create(&home, &passphrase()).unwrap();
+    drop(folder);
+}
+
 #[test]
 fn wrong_words_are_one_error_and_leave_no_vault() {
     let provider = Provider::start();

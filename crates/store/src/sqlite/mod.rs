@@ -70,6 +70,17 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
+    /// All files of a store at this path. Who removes one removes all: a head without its database
+    /// says that something was lost.
+    pub fn files(path: &Path) -> [PathBuf; 4] {
+        let beside = |suffix: &str| {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        [path.to_owned(), beside("-wal"), beside("-shm"), Head::path(path)]
+    }
+
     /// Opens the file, or makes it. Fails with [`StoreError::Corrupt`] if it is cut, damaged or
     /// behind the last commit this device has seen, with [`StoreError::Foreign`] if it is not a
     /// store of ours.
