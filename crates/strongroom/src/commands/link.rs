@@ -251,7 +251,7 @@ fn revoke(args: &Revoke, session: &Session) -> Outcome {
         let entries = counted(removed.entries, "entry", "entries");
         writeln!(to, "  written  {entries}, {}", size(removed.bytes))?;
         if !removed.sent {
-            writeln!(to, "  not sent no provider answered; `strongroom sync` sends it")?;
+            writeln!(to, "  not sent  no provider answered; `strongroom sync` sends it")?;
         }
         Ok(())
     })

@@ -54,7 +54,7 @@ pub fn run(args: &Args, session: &Session) -> Outcome {
         let entries = counted(removed.entries, "entry", "entries");
         writeln!(to, "  written  {entries}, {}", size(removed.bytes))?;
         if !removed.sent {
-            writeln!(to, "  not sent no provider answered; `strongroom sync` sends it")?;
+            writeln!(to, "  not sent  no provider answered; `strongroom sync` sends it")?;
         }
         Ok(())
     })
@@ -73,7 +73,7 @@ fn deep(vault: &Vault, bucket: &str, args: &Args, session: &Session) -> Outcome 
         writeln!(to, "  purged   {}", counted(anew.purged, "copy", "copies"))?;
         writeln!(to, "  kept     versions of before, as they were; copies they made, as they are")?;
         if !anew.sent {
-            writeln!(to, "  not sent no provider answered; `strongroom sync` sends it")?;
+            writeln!(to, "  not sent  no provider answered; `strongroom sync` sends it")?;
         }
         Ok(())
     })
@@ -92,7 +92,7 @@ fn close(vault: &Vault, place: &Place, args: &Args, session: &Session) -> Outcom
         writeln!(to, "{what} is closed to {who}; nothing had to be sealed again")?;
         writeln!(to, "  written  1 entry, {}", size(done.bytes))?;
         if !done.sent {
-            writeln!(to, "  not sent no provider answered; `strongroom sync` sends it")?;
+            writeln!(to, "  not sent  no provider answered; `strongroom sync` sends it")?;
         }
         Ok(())
     })
