@@ -142,7 +142,9 @@ impl Vault {
         let begun = self.internal(&vault, &text)?.map(|bytes| decode_own(&bytes)).transpose()?;
         let mut records = self.records()?.into_iter().filter(|record| !record.internal);
         let Some(record) = records.find(|record| record.label == label) else {
-            check_label(label)?;
+            check_label(label).map_err(|error| {
+                error.with_hint("name the bucket: `strongroom grant PATH WHO --label LABEL`")
+            })?;
             let made = self.make_bucket(label, false, from.sealing()?)?;
             let change = self.internal_change(&vault, &text, encode_own(made.record.id))?;
             self.write(&vault, vec![change])?;

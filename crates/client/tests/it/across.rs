@@ -164,7 +164,9 @@ fn what_stands_in_the_way_is_said_and_nothing_moves() {
     alice.vault.create_bucket("trip").unwrap();
     assert_eq!(own("plans:/trip", None).unwrap_err().kind(), ErrorKind::Conflict);
     assert_eq!(own("plans:/", None).unwrap_err().kind(), ErrorKind::Usage);
-    assert_eq!(own("plans:/trip", Some("a:b")).unwrap_err().kind(), ErrorKind::Usage);
+    let refused = own("plans:/trip", Some("a:b")).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Usage);
+    assert!(refused.hint().unwrap().contains("--label"), "{refused:?}");
     assert_eq!(own("plans:/nowhere", None).unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(alice.vault.readers_of(&place("plans:/trip")).unwrap(), ["Bob"]);
     let away = provider.stop();
