@@ -207,11 +207,12 @@ pub async fn forget_ended(provider: &Provider, now: u64) -> Result<u64, Refusal>
                 ControlFlow::Break(())
             }
         })?;
-        // Counted before they go: who counts meanwhile counts them too, and both are given back.
-        let vaults: Vec<_> = costs
+        // Counted before they go: who counts meanwhile counts them too, and both are given back. A
+        // damaged bucket keeps no other's records here.
+        let vaults = costs
             .into_iter()
-            .map(|(bucket, cost)| Ok((provider.buckets.vault_of(bucket)?, cost)))
-            .collect::<Result<_, Refusal>>()?;
+            .filter_map(|(bucket, cost)| Some((provider.buckets.vault_of(bucket).ok()?, cost)));
+        let vaults: Vec<_> = vaults.collect();
         if found > 0 {
             provider.store.commit(batch).await?;
         }

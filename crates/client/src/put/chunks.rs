@@ -328,14 +328,13 @@ impl Vault {
     /// Keeps the cache below its limit; chunks that are still to be sent stay.
     pub(crate) fn trim_cache(&self) -> Result<()> {
         let limit = self.replica.meta()?.cache_limit;
-        self.cache.shrink(limit, &mut |id| !self.is_pending(ChunkId(id.0)))?;
+        let records = self.records()?;
+        let is_pending = |id: ChunkId| {
+            records.iter().any(|record| {
+                !matches!(self.replica.rows().get(&keys::pending_chunk(record.no, id)), Ok(None))
+            })
+        };
+        self.cache.shrink(limit, &mut |id| !is_pending(ChunkId(id.0)))?;
         Ok(())
-    }
-
-    fn is_pending(&self, id: ChunkId) -> bool {
-        let Ok(records) = self.records() else { return true };
-        records.iter().any(|record| {
-            !matches!(self.replica.rows().get(&keys::pending_chunk(record.no, id)), Ok(None))
-        })
     }
 }

@@ -72,9 +72,9 @@ impl Vault {
         to.writable()?;
         let above = if dir.is_zero() { String::new() } else { self.path_of(&to, dir)? };
         let path = format!("{above}/{name}");
-        let root = Leaving { path: String::new(), shown: Shown { name: name.clone(), ..shown } };
-        let above = (self.document_row(&from, root.shown.row.tag)?.shown_in, dir);
-        self.carry(&mut from, &mut to, root, above, progress)?;
+        let above = (self.document_row(&from, shown.row.tag)?.shown_in, dir);
+        let leaving = self.leaving(&from, Shown { name: name.clone(), ..shown })?;
+        self.carry(&mut from, &mut to, &leaving, above, progress)?;
         let there =
             self.replica.named(to.no(), dir, &name)?.ok_or_else(|| Error::not_found(&path))?;
         self.listed(&to, &path, &there)
@@ -94,12 +94,14 @@ impl Vault {
         from.need_whole()?;
         from.writable()?;
         let label = label.unwrap_or(&shown.name).to_owned();
-        let mut to = self.own_bucket_for(&from, shown.row.tag, &label)?;
         let (was, name) = (format!("{}:{}", from.record.label, place.path()), shown.name.clone());
-        let above = (self.document_row(&from, shown.row.tag)?.shown_in, DocumentTag::ZERO);
-        let root = Leaving { path: String::new(), shown };
+        let tag = shown.row.tag;
+        let above = (self.document_row(&from, tag)?.shown_in, DocumentTag::ZERO);
+        // Before there is a bucket: what cannot go leaves none behind.
+        let leaving = self.leaving(&from, shown)?;
+        let mut to = self.own_bucket_for(&from, tag, &label)?;
         let before = self.sent()?;
-        let documents = self.carry(&mut from, &mut to, root, above, progress)?;
+        let documents = self.carry(&mut from, &mut to, &leaving, above, progress)?;
         Ok(OwnBucketInfo {
             sent_bytes: self.sent()?.saturating_sub(before),
             label: to.record.label.clone(),
@@ -169,11 +171,10 @@ impl Vault {
         &self,
         from: &mut Bucket,
         to: &mut Bucket,
-        root: Leaving,
+        leaving: &[Leaving],
         above: (DocumentTag, DocumentTag),
         progress: &dyn Progress,
     ) -> Result<u64> {
-        let leaving = self.leaving(from, root)?;
         progress.begin(Stage::Send, Some(leaving.len() as u64), None);
         // Contents that only this device has go to the provider first.
         self.push_best_effort(from)?;
@@ -203,9 +204,9 @@ impl Vault {
     }
 
     /// What goes, directories before what is in them. Two states of one document cannot both go.
-    fn leaving(&self, from: &Bucket, root: Leaving) -> Result<Vec<Leaving>> {
-        let (tag, kind) = (root.shown.row.tag, root.shown.kind());
-        let mut all = vec![root];
+    fn leaving(&self, from: &Bucket, root: Shown) -> Result<Vec<Leaving>> {
+        let (tag, kind) = (root.row.tag, root.kind());
+        let mut all = vec![Leaving { path: String::new(), shown: root }];
         if kind == DocumentType::Directory {
             self.walk(from, tag, "", true, &mut |path, shown| {
                 all.push(Leaving { path: path.to_owned(), shown: shown.clone() });

@@ -262,17 +262,11 @@ impl Vault {
                 }
                 continue;
             }
-            let made = self.keep_bucket(&document)?;
-            let mut bucket = Bucket::open(made, self)?;
-            if area == Area::Bucket {
-                self.join_unless_closed(&mut bucket, record, progress)?;
-            } else {
-                self.join_part_unless_closed(&mut bucket, record, progress)?;
-            }
+            self.keep_bucket(&document)?;
             self.update_remote(record.no, |record| record.buckets.push(document.id))?;
             joined += 1;
         }
-        // A bucket whose joining was cut short has no author yet; one that was closed may be open.
+        // What is new has no author yet, nor has what was cut short. What was closed may be open.
         let half = |made: &BucketRecord| made.author_capability.is_empty() && !made.deactivated;
         for made in self.all_records()?.into_iter().filter(half) {
             let mut bucket = Bucket::open(made, self)?;

@@ -167,6 +167,17 @@ fn what_stands_in_the_way_is_said_and_nothing_moves() {
     let refused = own("plans:/trip", Some("a:b")).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Usage);
     assert!(refused.hint().unwrap().contains("--label"), "{refused:?}");
+    let tablet = alice.second(&provider);
+    let away = provider.stop();
+    alice.put_text("plans:/twice", "one");
+    tablet.put_text("plans:/twice", "two");
+    let provider = away.back();
+    for device in [&alice, &tablet, &alice] {
+        device.sync();
+    }
+    let before = alice.vault.buckets().unwrap().len();
+    assert_eq!(own("plans:/twice", None).unwrap_err().kind(), ErrorKind::Conflict);
+    assert_eq!(alice.vault.buckets().unwrap().len(), before, "none was made for nothing");
     assert_eq!(own("plans:/nowhere", None).unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(alice.vault.readers_of(&place("plans:/trip")).unwrap(), ["Bob"]);
     let away = provider.stop();
